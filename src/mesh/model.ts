@@ -1,0 +1,119 @@
+/**
+ * The mesh as weft understands it, whatever source told it: workloads, services, policies.
+ *
+ * Names are those of istio's workload API. Every value is immutable; two equal values may be the same object,
+ * and comparing by identity is how a change is found.
+ */
+
+/** `namespace/hostname`: the identity of a service. */
+export type ServiceKey = string;
+
+/** Service port → target port; both 0..65535, host byte order. */
+export type PortMap = ReadonlyMap<number, number>;
+
+/** An address on a named network; the default network is `""`. */
+export interface NetworkAddress {
+  readonly network: string;
+  /** Canonical text as `parseAddress` gives it; an IPv4-mapped address is the IPv4 address. */
+  readonly address: string;
+}
+
+/** A range of addresses that a service owns. */
+export interface NetworkRange {
+  readonly network: string;
+  /** Canonical text of the range's first address (host bits cleared). */
+  readonly address: string;
+  /** Prefix length in bits: 0..32 for IPv4, 0..128 for IPv6. */
+  readonly prefixLength: number;
+}
+
+/** Where a waypoint or a network gateway is reached. */
+export interface GatewayAddress {
+  /** `network/ip` or `namespace/hostname`, as written. */
+  readonly destination: string;
+  readonly hboneMtlsPort: number;
+}
+
+/** Where a workload or a node is; empty text is a value like any other. */
+export interface Locality {
+  readonly region: string;
+  readonly zone: string;
+  readonly subzone: string;
+}
+
+export type Health = "Healthy" | "Unhealthy";
+
+/** One instance of an application: a pod or a virtual machine. */
+export interface Workload {
+  readonly uid: string;
+  readonly name: string;
+  readonly namespace: string;
+  /** Canonical texts, in the order of the source. */
+  readonly addresses: readonly string[];
+  readonly network: string;
+  readonly node: string;
+  readonly clusterId: string;
+  readonly locality: Locality;
+  readonly status: Health;
+  /** Weight among the endpoints of a service, 0..4294967295; 0 is never chosen. */
+  readonly capacity: number;
+  readonly hostname: string;
+  readonly waypoint: GatewayAddress | null;
+  readonly networkGateway: GatewayAddress | null;
+  /** Services that this workload is a member of, each with the workload's own port mapping. */
+  readonly services: ReadonlyMap<ServiceKey, PortMap>;
+  readonly authorizationPolicies: readonly string[];
+}
+
+export type Scope = "Region" | "Zone" | "Subzone" | "Node" | "Cluster" | "Network";
+
+export interface LoadBalancer {
+  readonly routingPreferences: readonly Scope[];
+  readonly mode: "Standard" | "Strict" | "Failover" | "Passthrough";
+  readonly healthPolicy: "OnlyHealthy" | "AllowAll";
+}
+
+/** An endpoint written in the service itself; its health is not looked at. */
+export interface StaticEndpoint {
+  readonly workloadUid: string;
+  readonly ports: PortMap;
+}
+
+/** A name with virtual addresses and ports. */
+export interface Service {
+  readonly name: string;
+  readonly namespace: string;
+  readonly hostname: string;
+  readonly vips: readonly NetworkAddress[];
+  readonly ranges: readonly NetworkRange[];
+  /** Service port → default target port; 0 means that only endpoints with a mapping of their own serve it. */
+  readonly ports: PortMap;
+  readonly loadBalancer: LoadBalancer | null;
+  readonly ipFamilies: "IPv4" | "IPv6" | "Dual" | null;
+  readonly canonical: boolean;
+  readonly visibility: "Public" | "Namespace";
+  /** True when a `waypoint` or `weightedWaypoints` is set: such a service is not balanced yet. */
+  readonly needsWaypoint: boolean;
+  readonly endpoints: readonly StaticEndpoint[];
+}
+
+/** An authorization policy. Its rules are not kept until weft enforces them. */
+export interface Policy {
+  readonly name: string;
+  readonly namespace: string;
+  readonly scope: "Global" | "Namespace" | "WorkloadSelector";
+  readonly action: "Allow" | "Deny";
+  readonly dryRun: boolean;
+}
+
+/** Everything that a source says at one moment, in the source's order (which decides contested VIPs). */
+export interface Mesh {
+  readonly workloads: readonly Workload[];
+  readonly services: readonly Service[];
+  readonly policies: readonly Policy[];
+}
+
+/** The identity of a service: `namespace/hostname`. */
+export function serviceKey(service: Pick<Service, "namespace" | "hostname">): ServiceKey {
+  return `${service.namespace}/${service.hostname}`;
+}
