@@ -1,0 +1,12 @@
+/** What the mesh is: its parts, its addresses, and who owns what. */
+
+export {
+  addressToBytes,
+  bytesToAddress,
+  type Family,
+  familyOf,
+  formatAddressPort,
+  parseAddress,
+} from "./address.ts";
+export * from "./model.ts";
+export { ownerOf } from "./owners.ts";
