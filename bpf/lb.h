@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/* Choosing a backend: frontend -> service port -> tier word -> record -> random entry -> endpoint. */
+#ifndef WEFT_LB_H
+#define WEFT_LB_H
+
+#include "address.h"
+#include "count.h"
+#include "maps.h"
+
+/* What one application asked for. */
+struct destination {
+	struct address address;
+	__u16 port; /* network order */
+	__u8 protocol;
+};
+
+/* What it gets. */
+struct backend {
+	struct address address;
+	__u16 port; /* network order */
+	__u32 endpoint;
+	__u32 generation;
+};
+
+enum verdict {
+	VERDICT_LEAVE, /* not the mesh's business */
+	VERDICT_BALANCE, /* the service port has endpoints */
+	VERDICT_REFUSE,
+};
+
+#define NO_SERVICE_PORT 0xffffffffu
+
+/* One aligned 64-bit load: the pair in it was written together. */
+static __always_inline __u64 load_word(const void *word)
+{
+	return *(const volatile __u64 *)word;
+}
+
+/* Ties a frontend's word to its key; user space computes the same (src/dataplane/frontend_tag.ts). */
+static __always_inline __u32 frontend_tag(const struct frontend_key *key)
+{
+	__u64 hash = key->address.words[0];
+
+	hash = (hash ^ key->address.words[1]) * 0x9e3779b1u;
+	hash = ((hash & 0xffffffff) ^ key->address.words[2]) * 0x85ebca77u;
+	hash = ((hash & 0xffffffff) ^ key->address.words[3]) * 0xc2b2ae3du;
+	hash = ((hash & 0xffffffff) ^ ((__u32)key->port << 8 | key->protocol)) * 0x27d4eb2fu;
+	return hash ^ hash >> 32;
+}
+
+static __always_inline __u32 find_frontend(const struct address *address, __u16 port, __u8 protocol)
+{
+	struct frontend_key key = { .address = *address, .port = port, .protocol = protocol };
+	__u32 tag = frontend_tag(&key);
+
+	/* A word of another key is seen only while elements are being replaced: look again. */
+	for (int attempt = 0; attempt < 4; attempt++) {
+		struct frontend *value = bpf_map_lookup_elem(&frontends, &key);
+		__u64 word;
+
+		if (!value)
+			return NO_SERVICE_PORT;
+		word = load_word(value);
+		if (word >> 32 == tag)
+			return word;
+	}
+	count(COUNTER_BROKEN);
+	return NO_SERVICE_PORT;
+}
+
+/* A port's own frontend, else the VIP's. */
+static __always_inline __u32 find_service_port(const struct destination *to)
+{
+	__u32 id = find_frontend(&to->address, to->port, to->protocol);
+
+	return id != NO_SERVICE_PORT ? id : find_frontend(&to->address, 0, 0);
+}
+
+/* What to do with a destination; `tier` is for pick(). */
+static __always_inline enum verdict judge(const struct destination *to, __u32 *id, __u64 *tier)
+{
+	struct service_port *service_port;
+	__u32 flags;
+
+	*id = find_service_port(to);
+	if (*id == NO_SERVICE_PORT)
+		return VERDICT_LEAVE;
+	service_port = bpf_map_lookup_elem(&services, id);
+	if (!service_port) {
+		count(COUNTER_BROKEN);
+		return VERDICT_LEAVE;
+	}
+	flags = service_port->flags;
+	if (flags & SERVICE_LEAVE)
+		return VERDICT_LEAVE;
+	*tier = load_word(&service_port->tier);
+	if (*tier >> 32)
+		return VERDICT_BALANCE;
+	/* glibc's getaddrinfo connects UDP sockets to any port to sort addresses: only what the mesh maps is refused. */
+	if (to->protocol == IPPROTO_UDP && !(flags & SERVICE_MAPPED))
+		return VERDICT_LEAVE;
+	return VERDICT_REFUSE;
+}
+
+/* A number in 0..count-1, each as likely as the next (Lemire's multiply-and-shift). */
+static __always_inline __u32 random_below(__u32 count)
+{
+	return (__u64)bpf_get_prandom_u32() * count >> 32;
+}
+
+static __always_inline bool pick_entry(void *record, __u32 count, __u32 *endpoint)
+{
+	bool weighted = count & TIER_WEIGHTED;
+	__u32 position = random_below(count & ~TIER_WEIGHTED) << weighted;
+	struct record_entry *entry = bpf_map_lookup_elem(record, &position);
+	__u64 word;
+
+	if (!entry)
+		return false;
+	word = load_word(entry);
+	if (weighted && bpf_get_prandom_u32() >= (__u32)word) {
+		position += 1;
+		entry = bpf_map_lookup_elem(record, &position);
+		if (!entry)
+			return false;
+		word = load_word(entry);
+	}
+	*endpoint = word >> 32;
+	return true;
+}
+
+/* Chooses one of the tier's endpoints by weight. */
+static __always_inline bool pick(__u64 tier, struct backend *to)
+{
+	__u32 slot = tier, index;
+	void *record = bpf_map_lookup_elem(&records, &slot);
+	struct endpoint *endpoint;
+
+	if (!record || !pick_entry(record, tier >> 32, &index))
+		goto broken;
+	endpoint = bpf_map_lookup_elem(&endpoints, &index);
+	if (!endpoint)
+		goto broken;
+	to->address = endpoint->address;
+	to->port = endpoint->port;
+	to->endpoint = index;
+	to->generation = endpoint->generation;
+	return true;
+broken:
+	count(COUNTER_BROKEN);
+	return false;
+}
+
+/* Whether what a socket remembers is still an endpoint that may be used. */
+static __always_inline bool still_usable(__u32 index, __u32 generation)
+{
+	struct endpoint *endpoint = bpf_map_lookup_elem(&endpoints, &index);
+	struct {
+		__u16 port;
+		__u16 flags;
+		__u32 generation;
+	} tail;
+	__u64 word;
+
+	if (!endpoint)
+		return false;
+	word = load_word(&endpoint->port);
+	__builtin_memcpy(&tail, &word, sizeof(tail));
+	return tail.generation == generation && tail.flags & ENDPOINT_USABLE;
+}
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/* Every map with who writes and who reads it. Sizes are set by the agent before loading; those here are placeholders. */
+#ifndef WEFT_MAPS_H
+#define WEFT_MAPS_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include "types.h"
+
+/* Written by the agent, read by connect and sendmsg. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct frontend_key);
+	__type(value, struct frontend);
+} frontends SEC(".maps");
+
+/* Written by the agent, read by connect and sendmsg. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct service_port);
+} services SEC(".maps");
+
+/* A record; lengths differ (BPF_F_INNER_MAP, kernel 5.10). */
+struct record {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_INNER_MAP);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct record_entry);
+};
+
+/* Written by the agent (slots as well as records), read by connect and sendmsg. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct record);
+} records SEC(".maps");
+
+/* Written by the agent, read by connect and sendmsg. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct endpoint);
+} endpoints SEC(".maps");
+
+/*
+ * How often each endpoint was chosen, by endpoint index. Written by connect and sendmsg; the agent reads it, and resets
+ * an index only while nothing refers to it.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} endpoint_hits SEC(".maps");
+
+/* How often each service port refused. As `endpoint_hits`. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} refusals SEC(".maps");
+
+/* Written by all programs, read by the agent. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, COUNTERS);
+	__type(key, __u32);
+	__type(value, __u64);
+} counters SEC(".maps");
+
+/*
+ * Per-socket state, by socket cookie: written by connect, deleted by sock_release, read by getpeername, recvmsg and
+ * sendmsg; the agent reads how full it is. Pinned apart from the maps above: it outlives their generations.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u64);
+	__type(value, struct socket_peer);
+} socket_peers SEC(".maps");
+
+/*
+ * Per-socket state of unconnected UDP: written by sendmsg and connect, deleted by sock_release; the agent deletes those
+ * whose socket's FLOW_HEAD is gone.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct flow_key);
+	__type(value, struct flow);
+} flows SEC(".maps");
+
+/* Sockets that the agent opened for itself are never rewritten. Written by the agent (by file descriptor), gone with the socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u32);
+} exempt_sockets SEC(".maps");
+
+/* Never read: clang writes the layout of an inner map's value into BTF only where something else uses it. */
+const volatile struct record_entry record_entry_layout = {};
+
+/* Set by the agent before loading: features of this kernel (probed, not guessed from its version). */
+const volatile __u32 has_set_retval = 0; /* bpf_set_retval in connect and sendmsg (5.18) */
+
+#endif

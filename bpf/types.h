@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * Structs shared with user space. Their codecs are generated from the compiled object's BTF (scripts/codegen.ts),
+ * so this file is the only place where a layout is written down. Fixed-width, naturally aligned, no padding left open.
+ *
+ * What is edited in place under traffic is one aligned 64-bit word: the kernel copies values without locking readers out.
+ */
+#ifndef WEFT_TYPES_H
+#define WEFT_TYPES_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+
+/* An IP address in network order; IPv4 as IPv4-mapped (::ffff:a.b.c.d), so that one code path serves both families. */
+struct address {
+	__u32 words[4];
+};
+
+/* What an application connects to. Port 0 with protocol 0: the VIP itself, for ports that have no entry of their own. */
+struct frontend_key {
+	struct address address;
+	__u16 port; /* network order */
+	__u8 protocol; /* IPPROTO_TCP, IPPROTO_UDP, or 0 */
+	__u8 zero;
+};
+
+/*
+ * One word. The kernel may hand a deleted or replaced element's memory to another key while a reader still looks at it,
+ * so the word says whose it is: `tag` is frontend_tag() of the key.
+ */
+struct frontend {
+	__u32 service_port; /* index into `services` */
+	__u32 tag;
+} __attribute__((aligned(8)));
+
+/* The endpoints of one rank, one word. */
+struct tier {
+	__u32 slot; /* in `records` */
+	__u32 count; /* entries in the record; TIER_WEIGHTED: rows of an alias table, two entries each */
+} __attribute__((aligned(8)));
+
+#define TIER_WEIGHTED 0x80000000u
+
+struct service_port {
+	__u32 flags; /* SERVICE_* */
+	__u32 zero;
+	struct tier tier;
+};
+
+#define SERVICE_LEAVE 1u /* the destination stays as it is */
+#define SERVICE_MAPPED 2u /* some endpoint maps this port: UDP without a usable one is refused */
+
+/*
+ * An entry of a record. Unweighted: {0, endpoint}. Weighted: row i is entries 2i {threshold, endpoint} and
+ * 2i+1 {0, alias endpoint}: a random number below the threshold picks the first.
+ */
+struct record_entry {
+	__u32 threshold;
+	__u32 endpoint; /* index into `endpoints` */
+} __attribute__((aligned(8)));
+
+/* One backend of one service port. The address is written only while nothing refers to the index. */
+struct endpoint {
+	struct address address;
+	/* one word: */
+	__u16 port; /* target port, network order */
+	__u16 flags; /* ENDPOINT_* */
+	__u32 generation; /* another one each time the index is given to another endpoint */
+} __attribute__((aligned(8)));
+
+#define ENDPOINT_USABLE 1u
+
+/* What a socket is connected to. The key is the socket's cookie. */
+struct socket_peer {
+	__u64 seal; /* seal_of(cookie, everything below) */
+	struct address vip; /* what the application asked for */
+	struct address backend; /* what it got */
+	__u16 vip_port; /* network order */
+	__u16 backend_port; /* network order */
+	__u32 endpoint;
+	__u32 generation;
+	__u32 zero;
+};
+
+/* What an unconnected UDP socket has sent to, and what its answers are to be called. */
+struct flow_key {
+	__u64 cookie;
+	struct address address; /* FLOW_SENT: the VIP; FLOW_REPLY: the backend; FLOW_HEAD: 0 */
+	__u16 port; /* network order */
+	__u16 role; /* FLOW_* */
+	__u32 zero;
+};
+
+#define FLOW_HEAD 0 /* the first of the socket's list */
+#define FLOW_SENT 1 /* (socket, VIP, port) -> backend */
+#define FLOW_REPLY 2 /* (socket, backend, port) -> VIP */
+
+struct flow {
+	__u64 seal; /* seal_of(cookie, everything below) */
+	struct address other; /* FLOW_SENT: the backend; FLOW_REPLY: the VIP */
+	struct address next; /* with next_port and next_role: the next flow of this socket */
+	__u16 other_port; /* network order */
+	__u16 next_port; /* network order */
+	__u16 next_role; /* FLOW_HEAD ends the list */
+	__u16 zero;
+	__u32 endpoint;
+	__u32 generation;
+};
+
+/* Indexes into `counters`. */
+enum counter {
+	COUNTER_TCP_BALANCED,
+	COUNTER_UDP_BALANCED,
+	COUNTER_TCP_REFUSED,
+	COUNTER_UDP_REFUSED,
+	COUNTER_STATE_FULL, /* connects balanced without per-socket state */
+	COUNTER_SEND_REFUSED_FULL, /* unconnected sends refused because the per-socket state is full */
+	COUNTER_EXEMPT, /* sockets of the agent left alone */
+	COUNTER_BROKEN, /* a word named something that is not there: never, unless someone else edits the maps */
+	COUNTERS,
+};
+
+#endif

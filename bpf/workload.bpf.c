@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/*
+ * Balances every TCP and UDP connect() and every UDP sendto() of a cgroup that goes to a service VIP.
+ *
+ *   connect4, connect6          choose a backend, rewrite the destination, remember the VIP
+ *   sendmsg4, sendmsg6          the same per datagram of an unconnected UDP socket, one backend per (socket, VIP, port)
+ *   recvmsg4, recvmsg6          a reply comes from the VIP
+ *   getpeername4, getpeername6  the peer is the VIP
+ *   sock_release                forget
+ *
+ * Kernel 5.15 or later; what needs more is a feature probed by the agent (maps.h).
+ */
+#include <linux/bpf.h>
+#include <linux/errno.h>
+#include <linux/in.h>
+#include <bpf/bpf_helpers.h>
+
+#include "udp.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define ALLOW 1
+#define DENY 0
+
+static __always_inline int refuse(int error)
+{
+	if (has_set_retval)
+		bpf_set_retval(-error);
+	return DENY;
+}
+
+static __always_inline bool is_exempt(struct bpf_sock_addr *ctx)
+{
+	return ctx->sk && bpf_sk_storage_get(&exempt_sockets, ctx->sk, 0, 0);
+}
+
+/* `family` is the hook's, known when compiling: each hook may write its own family's fields only. */
+static __always_inline void rewrite(struct bpf_sock_addr *ctx, int family, const struct address *address, __u16 port)
+{
+	if (family == 4)
+		write_address4(ctx, address);
+	else
+		write_address6(ctx, address);
+	ctx->user_port = port;
+}
+
+static __always_inline int connect_tcp(struct bpf_sock_addr *ctx, int family, const struct destination *to, __u64 cookie)
+{
+	struct backend backend = {};
+	__u64 tier = 0;
+	__u32 id;
+	enum verdict verdict = judge(to, &id, &tier);
+
+	if (verdict != VERDICT_LEAVE && is_exempt(ctx)) {
+		count(COUNTER_EXEMPT);
+		verdict = VERDICT_LEAVE;
+	}
+	if (verdict == VERDICT_LEAVE) {
+		forget_peer(cookie);
+		return ALLOW;
+	}
+	if (verdict == VERDICT_REFUSE || !pick(tier, &backend)) {
+		count(COUNTER_TCP_REFUSED);
+		count_refusal(id);
+		return refuse(EHOSTUNREACH);
+	}
+	if (!remember_peer(cookie, to, &backend))
+		count(COUNTER_STATE_FULL);
+	rewrite(ctx, family, &backend.address, backend.port);
+	count(COUNTER_TCP_BALANCED);
+	count_hit(backend.endpoint);
+	return ALLOW;
+}
+
+static __always_inline int connect_udp(struct bpf_sock_addr *ctx, int family, const struct destination *to, __u64 cookie)
+{
+	struct socket_peer peer = {};
+	struct backend backend = {};
+	__u64 tier = 0;
+	__u32 id;
+	enum verdict verdict = judge(to, &id, &tier);
+	bool had_peer;
+
+	if (verdict != VERDICT_LEAVE && is_exempt(ctx)) {
+		count(COUNTER_EXEMPT);
+		verdict = VERDICT_LEAVE;
+	}
+	if (verdict == VERDICT_LEAVE) {
+		forget_peer(cookie);
+		return ALLOW;
+	}
+	had_peer = find_peer(cookie, &peer);
+	if (had_peer && reuse_peer(&peer, to, &backend)) {
+		rewrite(ctx, family, &backend.address, backend.port);
+		return ALLOW;
+	}
+	if (!reuse_sent(cookie, to, &backend)) {
+		if (verdict == VERDICT_REFUSE || !pick(tier, &backend)) {
+			count(COUNTER_UDP_REFUSED);
+			count_refusal(id);
+			return refuse(EHOSTUNREACH);
+		}
+		count(COUNTER_UDP_BALANCED);
+		count_hit(backend.endpoint);
+	}
+	if (had_peer) {
+		/* The socket turns to another VIP: what it had is kept for when it comes back. */
+		struct backend old = {
+			.address = peer.backend,
+			.port = peer.backend_port,
+			.endpoint = peer.endpoint,
+			.generation = peer.generation,
+		};
+		remember_sent(cookie, &peer.vip, peer.vip_port, &old);
+	}
+	if (!remember_peer(cookie, to, &backend))
+		count(COUNTER_STATE_FULL);
+	rewrite(ctx, family, &backend.address, backend.port);
+	return ALLOW;
+}
+
+static __always_inline int send_udp(struct bpf_sock_addr *ctx, int family, const struct destination *to, __u64 cookie)
+{
+	struct socket_peer peer = {};
+	struct backend backend = {};
+	__u64 tier = 0;
+	__u32 id;
+	enum verdict verdict = judge(to, &id, &tier);
+
+	if (verdict != VERDICT_LEAVE && is_exempt(ctx)) {
+		count(COUNTER_EXEMPT);
+		verdict = VERDICT_LEAVE;
+	}
+	if (verdict == VERDICT_LEAVE) {
+		forget_reply(cookie, to);
+		return ALLOW;
+	}
+	if (!(find_peer(cookie, &peer) && reuse_peer(&peer, to, &backend)) && !reuse_sent(cookie, to, &backend)) {
+		if (verdict == VERDICT_REFUSE || !pick(tier, &backend)) {
+			count(COUNTER_UDP_REFUSED);
+			count_refusal(id);
+			return refuse(EHOSTUNREACH);
+		}
+		if (!remember_sent(cookie, &to->address, to->port, &backend))
+			goto full;
+		count(COUNTER_UDP_BALANCED);
+		count_hit(backend.endpoint);
+	}
+	if (!remember_reply(cookie, to, &backend))
+		goto full;
+	rewrite(ctx, family, &backend.address, backend.port);
+	return ALLOW;
+full:
+	/* Without state the answer would come from an address that the application never heard of. */
+	count(COUNTER_SEND_REFUSED_FULL);
+	return refuse(ENOBUFS);
+}
+
+static __always_inline int connect(struct bpf_sock_addr *ctx, int family, const struct address *address)
+{
+	struct destination to = { .address = *address, .port = ctx->user_port, .protocol = ctx->protocol };
+
+	if (to.protocol == IPPROTO_TCP && ctx->type == 1 /* SOCK_STREAM */)
+		return connect_tcp(ctx, family, &to, bpf_get_socket_cookie(ctx));
+	if (to.protocol == IPPROTO_UDP)
+		return connect_udp(ctx, family, &to, bpf_get_socket_cookie(ctx));
+	return ALLOW;
+}
+
+static __always_inline int send(struct bpf_sock_addr *ctx, int family, const struct address *address)
+{
+	struct destination to = { .address = *address, .port = ctx->user_port, .protocol = ctx->protocol };
+
+	if (to.protocol == IPPROTO_UDP)
+		return send_udp(ctx, family, &to, bpf_get_socket_cookie(ctx));
+	return ALLOW;
+}
+
+static __always_inline int receive(struct bpf_sock_addr *ctx, int family, const struct address *address)
+{
+	struct destination vip = {};
+
+	if (name_of_sender(bpf_get_socket_cookie(ctx), address, ctx->user_port, &vip))
+		rewrite(ctx, family, &vip.address, vip.port);
+	return ALLOW;
+}
+
+static __always_inline int getpeername(struct bpf_sock_addr *ctx, int family, const struct address *address)
+{
+	struct socket_peer peer = {};
+
+	if (find_peer(bpf_get_socket_cookie(ctx), &peer) && peer.backend_port == (__u16)ctx->user_port &&
+	    same_address(&peer.backend, address))
+		rewrite(ctx, family, &peer.vip, peer.vip_port);
+	return ALLOW;
+}
+
+#define HOOK(name, family, step)                              \
+	SEC("cgroup/" #name #family)                          \
+	int weft_##name##family(struct bpf_sock_addr *ctx)    \
+	{                                                     \
+		struct address address;                       \
+                                                              \
+		read_address##family(ctx, &address);          \
+		return step(ctx, family, &address);                   \
+	}
+
+HOOK(connect, 4, connect)
+HOOK(connect, 6, connect)
+HOOK(sendmsg, 4, send)
+HOOK(sendmsg, 6, send)
+HOOK(recvmsg, 4, receive)
+HOOK(recvmsg, 6, receive)
+HOOK(getpeername, 4, getpeername)
+HOOK(getpeername, 6, getpeername)
+
+SEC("cgroup/sock_release")
+int weft_sock_release(struct bpf_sock *ctx)
+{
+	__u64 cookie = bpf_get_socket_cookie(ctx);
+
+	forget_peer(cookie);
+	if (ctx->protocol == IPPROTO_UDP)
+		forget_flows(cookie);
+	return ALLOW;
+}
