@@ -10,3 +10,4 @@ export {
 } from "./address.ts";
 export * from "./model.ts";
 export { ownerOf } from "./owners.ts";
+export { type Change, diff, emptyMap, type MapDraft, mapOf, type PersistentMap } from "./persistent_map.ts";

@@ -1,0 +1,240 @@
+/**
+ * The nodes of a hash trie (private to this folder; `persistent_map.ts` is its door).
+ *
+ * Five bits of a key's hash choose a child at each level. The shape depends on the contents alone, never on the
+ * order of edits: a branch that is left with a single leaf gives way to that leaf. So equal contents have equal
+ * shapes, and whatever two versions of a map share is found by comparing nodes by identity.
+ */
+
+export interface Leaf<V> {
+  readonly kind: "leaf";
+  readonly hash: number;
+  readonly key: string;
+  readonly value: V;
+}
+
+/** Two or more keys with the same hash. */
+export interface Collision<V> {
+  readonly kind: "collision";
+  readonly hash: number;
+  readonly leaves: readonly Leaf<V>[];
+}
+
+export interface Branch<V> {
+  readonly kind: "branch";
+  /** Bit n: there is a child for the hash bits n. */
+  bitmap: number;
+  /** The children that exist, in the order of their bits. */
+  readonly children: Node<V>[];
+  /** The draft that made this node and may still change it in place; `null` for everyone else. */
+  readonly owner: Owner | null;
+}
+
+export type Node<V> = Leaf<V> | Collision<V> | Branch<V>;
+
+/** Stands for one draft; compared by identity. */
+export type Owner = Readonly<Record<never, never>>;
+
+/** One key whose value differs between two tries; `undefined` where a side has no such key. */
+export interface Change<V> {
+  readonly key: string;
+  readonly before: V | undefined;
+  readonly after: V | undefined;
+}
+
+const bitsPerLevel = 5;
+
+/** A 32-bit hash of a text: FNV-1a over its UTF-16 units, then MurmurHash3's finaliser to spread the bits. */
+export function hashText(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
+}
+
+/** The bit of a hash at a level; `shift` is 0 at the root and grows by `bitsPerLevel`. */
+function bitOf(hash: number, shift: number): number {
+  return 1 << ((hash >>> shift) & 31);
+}
+
+/** How many bits of `bitmap` below `bit` are set: the place of `bit`'s child. */
+function placeOf(bitmap: number, bit: number): number {
+  let bits = bitmap & (bit - 1);
+  bits -= (bits >>> 1) & 0x55555555;
+  bits = (bits & 0x33333333) + ((bits >>> 2) & 0x33333333);
+  return Math.imul((bits + (bits >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
+
+export function findLeaf<V>(root: Node<V> | null, hash: number, key: string): Leaf<V> | undefined {
+  let node = root;
+  for (let shift = 0; node !== null; shift += bitsPerLevel) {
+    if (node.kind === "leaf") return node.key === key ? node : undefined;
+    if (node.kind === "collision") return node.leaves.find((leaf) => leaf.key === key);
+    const bit: number = bitOf(hash, shift);
+    if ((node.bitmap & bit) === 0) return undefined;
+    node = node.children[placeOf(node.bitmap, bit)];
+  }
+  return undefined;
+}
+
+/** `node` with `leaf` in it, in the place of the leaf with the same key if there is one. */
+export function insertLeaf<V>(
+  node: Node<V> | null,
+  leaf: Leaf<V>,
+  owner: Owner | null,
+  shift = 0,
+): Node<V> {
+  if (node === null) return leaf;
+  if (node.kind === "branch") {
+    const bit = bitOf(leaf.hash, shift);
+    const place = placeOf(node.bitmap, bit);
+    if ((node.bitmap & bit) === 0) return withChildAdded(node, bit, place, leaf, owner);
+    const child = insertLeaf(node.children[place], leaf, owner, shift + bitsPerLevel);
+    return withChild(node, place, child, owner);
+  }
+  if (node.hash !== leaf.hash) return branchOfTwo(node, leaf, owner, shift);
+  if (node.kind === "collision") {
+    const others = node.leaves.filter((each) => each.key !== leaf.key);
+    return { kind: "collision", hash: leaf.hash, leaves: [...others, leaf] };
+  }
+  return node.key === leaf.key ? leaf : { kind: "collision", hash: leaf.hash, leaves: [node, leaf] };
+}
+
+/** `node` without the leaf with this key, which must be in it; `null` where nothing is left. */
+export function removeLeaf<V>(
+  node: Node<V>,
+  hash: number,
+  key: string,
+  owner: Owner | null,
+  shift = 0,
+): Node<V> | null {
+  if (node.kind === "leaf") return null;
+  if (node.kind === "collision") {
+    const leaves = node.leaves.filter((leaf) => leaf.key !== key);
+    return leaves.length === 1 ? leaves[0] : { kind: "collision", hash, leaves };
+  }
+  const bit = bitOf(hash, shift);
+  const place = placeOf(node.bitmap, bit);
+  const child = removeLeaf(node.children[place], hash, key, owner, shift + bitsPerLevel);
+  if (child === null) {
+    if (node.children.length > 2) return withChildRemoved(node, bit, place, owner);
+    const other = node.children[1 - place];
+    if (other.kind !== "branch") return other;
+    return withChildRemoved(node, bit, place, owner);
+  }
+  if (node.children.length === 1 && child.kind !== "branch") return child;
+  return withChild(node, place, child, owner);
+}
+
+/** All leaves, in no order that means anything. */
+export function* leavesOf<V>(root: Node<V> | null): Generator<Leaf<V>, void> {
+  const stack: Node<V>[] = root === null ? [] : [root];
+  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+    if (node.kind === "leaf") yield node;
+    else if (node.kind === "collision") yield* node.leaves;
+    else for (const child of node.children) stack.push(child);
+  }
+}
+
+/** Every key whose value differs; nodes that both tries share are not looked into. */
+export function* changesBetween<V>(
+  before: Node<V> | null,
+  after: Node<V> | null,
+): Generator<Change<V>, void> {
+  const stack: { a: Node<V> | null; b: Node<V> | null; shift: number }[] = [{
+    a: before,
+    b: after,
+    shift: 0,
+  }];
+  for (let pair = stack.pop(); pair !== undefined; pair = stack.pop()) {
+    const { a, b, shift } = pair;
+    if (a === b) continue;
+    if (a?.kind !== "branch" && b?.kind !== "branch") {
+      yield* changesOfFew(fewLeavesOf(a), fewLeavesOf(b));
+      continue;
+    }
+    let bits = bitmapOf(a, shift) | bitmapOf(b, shift);
+    while (bits !== 0) {
+      const bit = bits & -bits;
+      bits ^= bit;
+      stack.push({ a: childOf(a, bit, shift), b: childOf(b, bit, shift), shift: shift + bitsPerLevel });
+    }
+  }
+}
+
+function* changesOfFew<V>(before: readonly Leaf<V>[], after: readonly Leaf<V>[]): Generator<Change<V>, void> {
+  for (const { key, value } of before) {
+    const other = after.find((leaf) => leaf.key === key);
+    if (other?.value !== value) yield { key, before: value, after: other?.value };
+  }
+  for (const { key, value } of after) {
+    if (!before.some((leaf) => leaf.key === key)) yield { key, before: undefined, after: value };
+  }
+}
+
+function fewLeavesOf<V>(node: Leaf<V> | Collision<V> | null): readonly Leaf<V>[] {
+  if (node === null) return [];
+  return node.kind === "leaf" ? [node] : node.leaves;
+}
+
+/** The children that a node has at a level; a leaf or collision stands for a branch that holds only it. */
+function bitmapOf<V>(node: Node<V> | null, shift: number): number {
+  if (node === null) return 0;
+  return node.kind === "branch" ? node.bitmap : bitOf(node.hash, shift);
+}
+
+function childOf<V>(node: Node<V> | null, bit: number, shift: number): Node<V> | null {
+  if ((bitmapOf(node, shift) & bit) === 0) return null;
+  return node?.kind === "branch" ? node.children[placeOf(node.bitmap, bit)] : node;
+}
+
+/** A branch at this level that holds two nodes of different hashes. */
+function branchOfTwo<V>(
+  one: Leaf<V> | Collision<V>,
+  two: Leaf<V>,
+  owner: Owner | null,
+  shift: number,
+): Branch<V> {
+  const bitOne = bitOf(one.hash, shift);
+  const bitTwo = bitOf(two.hash, shift);
+  if (bitOne === bitTwo) {
+    const child = branchOfTwo(one, two, owner, shift + bitsPerLevel);
+    return { kind: "branch", bitmap: bitOne, children: [child], owner };
+  }
+  const oneFirst = placeOf(bitOne | bitTwo, bitOne) === 0;
+  return { kind: "branch", bitmap: bitOne | bitTwo, children: oneFirst ? [one, two] : [two, one], owner };
+}
+
+/** The node itself where the draft `owner` made it, else a copy that it may change. */
+function editable<V>(node: Branch<V>, owner: Owner | null): Branch<V> {
+  if (owner !== null && node.owner === owner) return node;
+  return { kind: "branch", bitmap: node.bitmap, children: node.children.slice(), owner };
+}
+
+function withChild<V>(node: Branch<V>, place: number, child: Node<V>, owner: Owner | null): Branch<V> {
+  if (node.children[place] === child) return node;
+  const copy = editable(node, owner);
+  copy.children[place] = child;
+  return copy;
+}
+
+function withChildAdded<V>(
+  node: Branch<V>,
+  bit: number,
+  place: number,
+  child: Node<V>,
+  owner: Owner | null,
+): Branch<V> {
+  const copy = editable(node, owner);
+  copy.bitmap |= bit;
+  copy.children.splice(place, 0, child);
+  return copy;
+}
+
+function withChildRemoved<V>(node: Branch<V>, bit: number, place: number, owner: Owner | null): Branch<V> {
+  const copy = editable(node, owner);
+  copy.bitmap &= ~bit;
+  copy.children.splice(place, 1);
+  return copy;
+}

@@ -1,0 +1,162 @@
+/** An immutable map whose versions share what they have in common. */
+
+import {
+  type Change,
+  changesBetween,
+  findLeaf,
+  hashText,
+  insertLeaf,
+  leavesOf,
+  type Node,
+  removeLeaf,
+} from "./_trie.ts";
+
+export type { Change };
+
+/**
+ * Text keys → values; no edit changes an existing map.
+ *
+ * `undefined` is not a value that can be stored. Iteration has no order that means anything.
+ *
+ * @example
+ * ```ts
+ * const one = emptyMap<number>().set("a", 1);
+ * const two = one.set("b", 2); // `one` is as it was
+ * [...diff(one, two)]; // [{ key: "b", before: undefined, after: 2 }]
+ * ```
+ */
+export interface PersistentMap<V> {
+  readonly size: number;
+  get(key: string): V | undefined;
+  has(key: string): boolean;
+  /** This very map where `key` has this very value already. */
+  set(key: string, value: V): PersistentMap<V>;
+  /** This very map where there is no `key`. */
+  delete(key: string): PersistentMap<V>;
+  entries(): IterableIterator<[string, V]>;
+  keys(): IterableIterator<string>;
+  values(): IterableIterator<V>;
+  /** A draft of this map's next version: what to use where many keys change at once. */
+  draft(): MapDraft<V>;
+}
+
+/** The next version of a map while it is being made: edits happen in place. */
+export interface MapDraft<V> {
+  readonly size: number;
+  get(key: string): V | undefined;
+  set(key: string, value: V): void;
+  delete(key: string): void;
+  /**
+   * The finished version; the very map that the draft was made of where no edit changed anything.
+   * The draft must not be edited afterwards (it throws).
+   */
+  finish(): PersistentMap<V>;
+}
+
+/** How a key becomes the 32 bits that place it in the trie. */
+type Hash = (key: string) => number;
+
+class TrieMap<V> implements PersistentMap<V> {
+  constructor(readonly root: Node<V> | null, readonly size: number, readonly hash: Hash) {}
+
+  get(key: string): V | undefined {
+    return findLeaf(this.root, this.hash(key), key)?.value;
+  }
+
+  has(key: string): boolean {
+    return findLeaf(this.root, this.hash(key), key) !== undefined;
+  }
+
+  set(key: string, value: V): PersistentMap<V> {
+    const hash = this.hash(key);
+    const old = findLeaf(this.root, hash, key);
+    if (old !== undefined && old.value === value) return this;
+    const root = insertLeaf(this.root, { kind: "leaf", hash, key, value }, null);
+    return new TrieMap(root, old === undefined ? this.size + 1 : this.size, this.hash);
+  }
+
+  delete(key: string): PersistentMap<V> {
+    const hash = this.hash(key);
+    if (this.root === null || findLeaf(this.root, hash, key) === undefined) return this;
+    return new TrieMap(removeLeaf(this.root, hash, key, null), this.size - 1, this.hash);
+  }
+
+  *entries(): IterableIterator<[string, V]> {
+    for (const { key, value } of leavesOf(this.root)) yield [key, value];
+  }
+
+  *keys(): IterableIterator<string> {
+    for (const { key } of leavesOf(this.root)) yield key;
+  }
+
+  *values(): IterableIterator<V> {
+    for (const { value } of leavesOf(this.root)) yield value;
+  }
+
+  draft(): MapDraft<V> {
+    return draftOf(this);
+  }
+}
+
+function draftOf<V>(map: TrieMap<V>): MapDraft<V> {
+  const owner = {};
+  let { root, size } = map;
+  let finished = false;
+  const editing = () => {
+    if (finished) throw new Error("this draft is finished; make a new one of the map that finish() gave");
+  };
+  return {
+    get size() {
+      return size;
+    },
+    get: (key) => findLeaf(root, map.hash(key), key)?.value,
+    set(key, value) {
+      editing();
+      const hash = map.hash(key);
+      const old = findLeaf(root, hash, key);
+      if (old !== undefined && old.value === value) return;
+      root = insertLeaf(root, { kind: "leaf", hash, key, value }, owner);
+      if (old === undefined) size++;
+    },
+    delete(key) {
+      editing();
+      const hash = map.hash(key);
+      if (root === null || findLeaf(root, hash, key) === undefined) return;
+      root = removeLeaf(root, hash, key, owner);
+      size--;
+    },
+    finish() {
+      editing();
+      finished = true;
+      return root === map.root ? map : new TrieMap(root, size, map.hash);
+    },
+  };
+}
+
+/**
+ * A map without entries.
+ *
+ * @param hash of two keys that are equal must be equal; another one than the default is for tests.
+ */
+export function emptyMap<V>(hash: Hash = hashText): PersistentMap<V> {
+  return new TrieMap<V>(null, 0, hash);
+}
+
+/** A map of these entries; of several with one key the last counts. */
+export function mapOf<V>(entries: Iterable<readonly [string, V]>): PersistentMap<V> {
+  const draft = emptyMap<V>().draft();
+  for (const [key, value] of entries) draft.set(key, value);
+  return draft.finish();
+}
+
+/**
+ * The entries that differ between two maps, values compared by identity.
+ *
+ * Costs what changed since one was made from the other, whatever their size: shared parts are skipped.
+ */
+export function diff<V>(before: PersistentMap<V>, after: PersistentMap<V>): IterableIterator<Change<V>> {
+  if (!(before instanceof TrieMap) || !(after instanceof TrieMap) || before.hash !== after.hash) {
+    throw new TypeError("diff needs two maps that were both made by emptyMap or mapOf, with the same hash");
+  }
+  return changesBetween<V>(before.root, after.root);
+}
