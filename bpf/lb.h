@@ -7,21 +7,6 @@
 #include "count.h"
 #include "maps.h"
 
-/* What one application asked for. */
-struct destination {
-	struct address address;
-	__u16 port; /* network order */
-	__u8 protocol;
-};
-
-/* What it gets. */
-struct backend {
-	struct address address;
-	__u16 port; /* network order */
-	__u32 endpoint;
-	__u32 generation;
-};
-
 enum verdict {
 	VERDICT_LEAVE, /* not the mesh's business */
 	VERDICT_BALANCE, /* the service port has endpoints */
@@ -48,7 +33,7 @@ static __always_inline __u32 frontend_tag(const struct frontend_key *key)
 	return hash ^ hash >> 32;
 }
 
-static __always_inline __u32 find_frontend(const struct address *address, __u16 port, __u8 protocol)
+static __always_inline __u32 find_frontend(const struct address *address, __be16 port, __u8 protocol)
 {
 	struct frontend_key key = { .address = *address, .port = port, .protocol = protocol };
 	__u32 tag = frontend_tag(&key);

@@ -105,8 +105,22 @@ struct {
 	__type(value, __u32);
 } exempt_sockets SEC(".maps");
 
-/* Never read: clang writes the layout of an inner map's value into BTF only where something else uses it. */
-const volatile struct record_entry record_entry_layout = {};
+/* Refusals, for the log. Written by connect and sendmsg; the agent reads from time to time, nobody is woken. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 65536);
+} events SEC(".maps");
+
+/* Never read: it makes clang write these layouts into BTF, from which user space's codecs are generated. */
+const volatile struct {
+	struct record_entry record_entry;
+	struct refusal_event refusal_event;
+	enum tier_flag tier_flag;
+	enum service_flag service_flag;
+	enum endpoint_flag endpoint_flag;
+	enum flow_role flow_role;
+	enum counter counter;
+} layouts = {};
 
 /* Set by the agent before loading: features of this kernel (probed, not guessed from its version). */
 const volatile __u32 has_set_retval = 0; /* bpf_set_retval in connect and sendmsg (5.18) */

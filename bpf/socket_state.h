@@ -123,7 +123,7 @@ static __always_inline bool remember_flow(const struct flow_key *key, struct flo
 }
 
 /* Remembers which backend answers for (socket, VIP, port). */
-static __always_inline bool remember_sent(__u64 cookie, const struct address *vip, __u16 vip_port,
+static __always_inline bool remember_sent(__u64 cookie, const struct address *vip, __be16 vip_port,
 					  const struct backend *to)
 {
 	struct flow_key key = { .cookie = cookie, .address = *vip, .port = vip_port, .role = FLOW_SENT };

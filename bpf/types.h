@@ -19,7 +19,7 @@ struct address {
 /* What an application connects to. Port 0 with protocol 0: the VIP itself, for ports that have no entry of their own. */
 struct frontend_key {
 	struct address address;
-	__u16 port; /* network order */
+	__be16 port;
 	__u8 protocol; /* IPPROTO_TCP, IPPROTO_UDP, or 0 */
 	__u8 zero;
 };
@@ -39,7 +39,9 @@ struct tier {
 	__u32 count; /* entries in the record; TIER_WEIGHTED: rows of an alias table, two entries each */
 } __attribute__((aligned(8)));
 
-#define TIER_WEIGHTED 0x80000000u
+enum tier_flag {
+	TIER_WEIGHTED = 0x80000000u, /* in `count` */
+};
 
 struct service_port {
 	__u32 flags; /* SERVICE_* */
@@ -47,8 +49,10 @@ struct service_port {
 	struct tier tier;
 };
 
-#define SERVICE_LEAVE 1u /* the destination stays as it is */
-#define SERVICE_MAPPED 2u /* some endpoint maps this port: UDP without a usable one is refused */
+enum service_flag {
+	SERVICE_LEAVE = 1, /* the destination stays as it is */
+	SERVICE_MAPPED = 2, /* some endpoint maps this port: UDP without a usable one is refused */
+};
 
 /*
  * An entry of a record. Unweighted: {0, endpoint}. Weighted: row i is entries 2i {threshold, endpoint} and
@@ -63,20 +67,22 @@ struct record_entry {
 struct endpoint {
 	struct address address;
 	/* one word: */
-	__u16 port; /* target port, network order */
+	__be16 port; /* target port */
 	__u16 flags; /* ENDPOINT_* */
 	__u32 generation; /* another one each time the index is given to another endpoint */
 } __attribute__((aligned(8)));
 
-#define ENDPOINT_USABLE 1u
+enum endpoint_flag {
+	ENDPOINT_USABLE = 1,
+};
 
 /* What a socket is connected to. The key is the socket's cookie. */
 struct socket_peer {
 	__u64 seal; /* seal_of(cookie, everything below) */
 	struct address vip; /* what the application asked for */
 	struct address backend; /* what it got */
-	__u16 vip_port; /* network order */
-	__u16 backend_port; /* network order */
+	__be16 vip_port;
+	__be16 backend_port;
 	__u32 endpoint;
 	__u32 generation;
 	__u32 zero;
@@ -86,25 +92,36 @@ struct socket_peer {
 struct flow_key {
 	__u64 cookie;
 	struct address address; /* FLOW_SENT: the VIP; FLOW_REPLY: the backend; FLOW_HEAD: 0 */
-	__u16 port; /* network order */
+	__be16 port;
 	__u16 role; /* FLOW_* */
 	__u32 zero;
 };
 
-#define FLOW_HEAD 0 /* the first of the socket's list */
-#define FLOW_SENT 1 /* (socket, VIP, port) -> backend */
-#define FLOW_REPLY 2 /* (socket, backend, port) -> VIP */
+enum flow_role {
+	FLOW_HEAD, /* the first of the socket's list */
+	FLOW_SENT, /* (socket, VIP, port) -> backend */
+	FLOW_REPLY, /* (socket, backend, port) -> VIP */
+};
 
 struct flow {
 	__u64 seal; /* seal_of(cookie, everything below) */
 	struct address other; /* FLOW_SENT: the backend; FLOW_REPLY: the VIP */
 	struct address next; /* with next_port and next_role: the next flow of this socket */
-	__u16 other_port; /* network order */
-	__u16 next_port; /* network order */
+	__be16 other_port;
+	__be16 next_port;
 	__u16 next_role; /* FLOW_HEAD ends the list */
 	__u16 zero;
 	__u32 endpoint;
 	__u32 generation;
+};
+
+/* A connect or send that was refused, for the log: never one per connection that goes well. */
+struct refusal_event {
+	struct address address;
+	__be16 port;
+	__u16 protocol;
+	__u32 pid; /* of the process (tgid), in the agent's first namespace */
+	__u8 command[16];
 };
 
 /* Indexes into `counters`. */
@@ -117,6 +134,7 @@ enum counter {
 	COUNTER_SEND_REFUSED_FULL, /* unconnected sends refused because the per-socket state is full */
 	COUNTER_EXEMPT, /* sockets of the agent left alone */
 	COUNTER_BROKEN, /* a word named something that is not there: never, unless someone else edits the maps */
+	COUNTER_EVENTS_LOST, /* refusals that were counted but not logged: the ring was full */
 	COUNTERS,
 };
 

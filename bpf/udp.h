@@ -35,7 +35,7 @@ static __always_inline bool reuse_sent(__u64 cookie, const struct destination *v
 }
 
 /* The name of a datagram's sender, where it answers for a VIP. */
-static __always_inline bool name_of_sender(__u64 cookie, const struct address *from, __u16 port,
+static __always_inline bool name_of_sender(__u64 cookie, const struct address *from, __be16 port,
 					   struct destination *vip)
 {
 	struct flow_key key = { .cookie = cookie, .address = *from, .port = port, .role = FLOW_REPLY };

@@ -35,7 +35,7 @@ static __always_inline bool is_exempt(struct bpf_sock_addr *ctx)
 }
 
 /* `family` is the hook's, known when compiling: each hook may write its own family's fields only. */
-static __always_inline void rewrite(struct bpf_sock_addr *ctx, int family, const struct address *address, __u16 port)
+static __always_inline void rewrite(struct bpf_sock_addr *ctx, int family, const struct address *address, __be16 port)
 {
 	if (family == 4)
 		write_address4(ctx, address);
@@ -60,8 +60,7 @@ static __always_inline int connect_tcp(struct bpf_sock_addr *ctx, int family, co
 		return ALLOW;
 	}
 	if (verdict == VERDICT_REFUSE || !pick(tier, &backend)) {
-		count(COUNTER_TCP_REFUSED);
-		count_refusal(id);
+		count_refusal(to, id);
 		return refuse(EHOSTUNREACH);
 	}
 	if (!remember_peer(cookie, to, &backend))
@@ -96,8 +95,7 @@ static __always_inline int connect_udp(struct bpf_sock_addr *ctx, int family, co
 	}
 	if (!reuse_sent(cookie, to, &backend)) {
 		if (verdict == VERDICT_REFUSE || !pick(tier, &backend)) {
-			count(COUNTER_UDP_REFUSED);
-			count_refusal(id);
+			count_refusal(to, id);
 			return refuse(EHOSTUNREACH);
 		}
 		count(COUNTER_UDP_BALANCED);
@@ -137,8 +135,7 @@ static __always_inline int send_udp(struct bpf_sock_addr *ctx, int family, const
 	}
 	if (!(find_peer(cookie, &peer) && reuse_peer(&peer, to, &backend)) && !reuse_sent(cookie, to, &backend)) {
 		if (verdict == VERDICT_REFUSE || !pick(tier, &backend)) {
-			count(COUNTER_UDP_REFUSED);
-			count_refusal(id);
+			count_refusal(to, id);
 			return refuse(EHOSTUNREACH);
 		}
 		if (!remember_sent(cookie, &to->address, to->port, &backend))

@@ -1,0 +1,338 @@
+/** Typed handles on kernel maps. */
+
+import { type Codec, u32 } from "./codec.ts";
+import { check } from "./kernel_error.ts";
+import { closeFd, cstring, type Shim } from "./shim.ts";
+
+/** Elements in one batched system call: enough that the calls do not count, little enough to copy in one go. */
+const batchSize = 4096;
+
+const ENOENT = 2;
+const ENOSPC = 28;
+
+/** What the kernel says of a map. */
+export interface MapInfo {
+  readonly id: number;
+  readonly type: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  readonly flags: number;
+  readonly name: string;
+}
+
+/** Reads what the kernel knows of an open map. */
+export function mapInfo(shim: Shim, fd: number): MapInfo {
+  const out = new Uint32Array(6);
+  const name = new Uint8Array(16);
+  check(shim.call.weft_map_info(fd, out, name), "read information on", `map with file descriptor ${fd}`);
+  const [id, type, keySize, valueSize, maxEntries, flags] = out;
+  const end = name.indexOf(0);
+  return {
+    id,
+    type,
+    keySize,
+    valueSize,
+    maxEntries,
+    flags,
+    name: new TextDecoder().decode(name.subarray(0, end)),
+  };
+}
+
+/** The kernel memory that a map is charged with, in bytes (`memlock` in its fdinfo). */
+export function mapMemory(fd: number): number {
+  const match = /^memlock:\s+(\d+)/m.exec(Deno.readTextFileSync(`/proc/self/fdinfo/${fd}`));
+  return match ? Number(match[1]) : 0;
+}
+
+/** What a map holds is described by codecs; `name` is for messages. */
+interface Shape<K, V> {
+  readonly name: string;
+  readonly key: Codec<K>;
+  readonly value: Codec<V>;
+}
+
+/** A map with single and batched operations. Closing it closes the file descriptor, not the map. */
+export class KernelMap<K, V> implements Disposable {
+  readonly name: string;
+  readonly key: Codec<K>;
+  readonly value: Codec<V>;
+  readonly #keyView: DataView<ArrayBuffer>;
+  readonly #valueView: DataView<ArrayBuffer>;
+
+  constructor(readonly shim: Shim, readonly fd: number, shape: Shape<K, V>) {
+    this.name = shape.name;
+    this.key = shape.key;
+    this.value = shape.value;
+    this.#keyView = new DataView(new ArrayBuffer(shape.key.size));
+    this.#valueView = new DataView(new ArrayBuffer(shape.value.size));
+  }
+
+  [Symbol.dispose](): void {
+    closeFd(this.shim, this.fd);
+  }
+
+  /** The value of a key, or `undefined` where there is none. */
+  lookup(key: K): V | undefined {
+    this.key.write(this.#keyView, 0, key);
+    const result = this.#count("lookup").weft_map_lookup(
+      this.fd,
+      this.#keyView.buffer,
+      this.#valueView.buffer,
+    );
+    if (result === -ENOENT) return undefined;
+    this.#check(result, "look up in");
+    return this.value.read(this.#valueView, 0);
+  }
+
+  /** Sets the value of a key. @throws {KernelError} E2BIG where the map is full */
+  update(key: K, value: V): void {
+    this.key.write(this.#keyView, 0, key);
+    this.value.write(this.#valueView, 0, value);
+    const call = this.#count("update");
+    this.#check(call.weft_map_update(this.fd, this.#keyView.buffer, this.#valueView.buffer, 0n), "update");
+  }
+
+  /** Removes a key; `false` where it was not there. */
+  delete(key: K): boolean {
+    this.key.write(this.#keyView, 0, key);
+    const result = this.#count("delete").weft_map_delete(this.fd, this.#keyView.buffer);
+    if (result === -ENOENT) return false;
+    this.#check(result, "delete from");
+    return true;
+  }
+
+  /**
+   * Sets many values, some thousands a system call. On an error those before it are set.
+   *
+   * @throws {KernelError} E2BIG where the map is full
+   */
+  updateMany(entries: readonly (readonly [K, V])[]): void {
+    for (let start = 0; start < entries.length; start += batchSize) {
+      const chunk = entries.slice(start, start + batchSize);
+      const keys = new DataView(new ArrayBuffer(chunk.length * this.key.size));
+      const values = new DataView(new ArrayBuffer(chunk.length * this.value.size));
+      chunk.forEach(([key, value], i) => {
+        this.key.write(keys, i * this.key.size, key);
+        this.value.write(values, i * this.value.size, value);
+      });
+      const count = new Uint32Array([chunk.length]);
+      const call = this.#count("update_batch");
+      this.#check(call.weft_map_update_batch(this.fd, keys.buffer, values.buffer, count), "update in batch");
+    }
+  }
+
+  /** Removes many keys; those that are not there are passed over. */
+  deleteMany(keys: readonly K[]): void {
+    let start = 0;
+    while (start < keys.length) {
+      const chunk = keys.slice(start, start + batchSize);
+      const view = new DataView(new ArrayBuffer(chunk.length * this.key.size));
+      chunk.forEach((key, i) => this.key.write(view, i * this.key.size, key));
+      const count = new Uint32Array([chunk.length]);
+      const result = this.#count("delete_batch").weft_map_delete_batch(this.fd, view.buffer, count);
+      if (result === 0) start += chunk.length;
+      // The batch stops at the first key that is missing.
+      else if (result === -ENOENT) start += count[0] + 1;
+      else this.#check(result, "delete in batch from");
+    }
+  }
+
+  /** All elements, read in batches. What changes meanwhile may be seen or not. */
+  *entries(): Generator<[K, V]> {
+    let capacity = batchSize;
+    let token: Uint8Array<ArrayBuffer> | null = null;
+    for (;;) {
+      // Hash maps use 4 bytes for their place, arrays a key.
+      const next: Uint8Array<ArrayBuffer> = new Uint8Array(Math.max(8, this.key.size));
+      const keys = new DataView(new ArrayBuffer(capacity * this.key.size));
+      const values = new DataView(new ArrayBuffer(capacity * this.value.size));
+      const count = new Uint32Array([capacity]);
+      const call = this.#count("lookup_batch");
+      const result = call.weft_map_lookup_batch(this.fd, token, next, keys.buffer, values.buffer, count);
+      if (result === -ENOSPC) {
+        capacity *= 2; // one bucket of the hash has more
+        continue;
+      }
+      this.#check(result, "read");
+      for (let i = 0; i < count[0]; i++) {
+        yield [this.key.read(keys, i * this.key.size), this.value.read(values, i * this.value.size)];
+      }
+      if (result === 1) return;
+      token = next;
+    }
+  }
+
+  /** What the kernel knows of the map. */
+  info(): MapInfo {
+    return mapInfo(this.shim, this.fd);
+  }
+
+  /** Charged kernel memory in bytes. */
+  memory(): number {
+    return mapMemory(this.fd);
+  }
+
+  #count(operation: string): Shim["call"] {
+    this.shim.count(`${this.name}.${operation}`);
+    return this.shim.call;
+  }
+
+  #check(result: number, operation: string): void {
+    check(result, operation, `map ${this.name}`);
+  }
+}
+
+/** BPF_MAP_TYPE_HASH. */
+export class HashMap<K, V> extends KernelMap<K, V> {}
+
+/** BPF_MAP_TYPE_ARRAY: every index below `maxEntries` has a value; nothing can be deleted. */
+export class ArrayMap<V> extends KernelMap<number, V> {
+  constructor(shim: Shim, fd: number, shape: { readonly name: string; readonly value: Codec<V> }) {
+    super(shim, fd, { ...shape, key: u32 });
+  }
+}
+
+/** BPF_MAP_TYPE_PERCPU_ARRAY of 64-bit counters. */
+export class CounterMap implements Disposable {
+  readonly #values: BigUint64Array<ArrayBuffer>;
+
+  /** @param possibleCpus how many values the kernel keeps for each index */
+  constructor(readonly shim: Shim, readonly fd: number, readonly name: string, possibleCpus: number) {
+    this.#values = new BigUint64Array(possibleCpus);
+  }
+
+  [Symbol.dispose](): void {
+    closeFd(this.shim, this.fd);
+  }
+
+  /** The sum over all CPUs. */
+  sum(index: number): number {
+    const key = new Uint32Array([index]);
+    this.shim.count(`${this.name}.lookup`);
+    check(this.shim.call.weft_map_lookup(this.fd, key, this.#values), "look up in", `map ${this.name}`);
+    return Number(this.#values.reduce((sum, value) => sum + value, 0n));
+  }
+}
+
+/** Which file descriptors are which: `slot → inner map`. */
+export interface SlotAssignment {
+  readonly slot: number;
+  readonly fd: number;
+}
+
+/** BPF_MAP_TYPE_ARRAY_OF_MAPS: reading a slot gives the inner map's id, or nothing where the slot is empty. */
+export class ArrayOfMaps implements Disposable {
+  constructor(readonly shim: Shim, readonly fd: number, readonly name: string) {}
+
+  [Symbol.dispose](): void {
+    closeFd(this.shim, this.fd);
+  }
+
+  /** The id of the map in a slot, or `undefined`. */
+  lookup(slot: number): number | undefined {
+    const id = new Uint32Array(1);
+    this.shim.count(`${this.name}.lookup`);
+    const result = this.shim.call.weft_map_lookup(this.fd, new Uint32Array([slot]), id);
+    if (result === -ENOENT) return undefined;
+    check(result, "look up in", `map ${this.name}`);
+    return id[0];
+  }
+
+  /** Slots that hold a map, with its id. Batched where the kernel can (5.19), else one by one. */
+  *entries(): Generator<[slot: number, id: number]> {
+    let token: Uint32Array<ArrayBuffer> | null = null;
+    for (;;) {
+      const next: Uint32Array<ArrayBuffer> = new Uint32Array(2);
+      const keys = new Uint32Array(batchSize);
+      const ids = new Uint32Array(batchSize);
+      const count = new Uint32Array([batchSize]);
+      this.shim.count(`${this.name}.lookup_batch`);
+      const result = this.shim.call.weft_map_lookup_batch(this.fd, token, next, keys, ids, count);
+      if (result === -EOPNOTSUPP || result === -ENOTSUPP) {
+        yield* this.#entriesOneByOne();
+        return;
+      }
+      check(result, "read", `map ${this.name}`);
+      for (let i = 0; i < count[0]; i++) yield [keys[i], ids[i]];
+      if (result === 1) return;
+      token = next;
+    }
+  }
+
+  *#entriesOneByOne(): Generator<[number, number]> {
+    const { maxEntries } = mapInfo(this.shim, this.fd);
+    for (let slot = 0; slot < maxEntries; slot++) {
+      const id = this.lookup(slot);
+      if (id !== undefined) yield [slot, id];
+    }
+  }
+
+  /**
+   * Puts maps into slots. Waits for one RCU grace period where the kernel batches them (6.8), for some where `threads`
+   * overlap them.
+   *
+   * @param threads 0: one batch (5.19)
+   */
+  async publish(assignments: readonly SlotAssignment[], threads: number): Promise<void> {
+    if (assignments.length === 0) return;
+    const slots = Uint32Array.from(assignments, (one) => one.slot);
+    const fds = Int32Array.from(assignments, (one) => one.fd);
+    const calls = threads === 0 ? 1 : slots.length;
+    for (let i = 0; i < calls; i++) this.shim.count(`${this.name}.publish`);
+    check(
+      await this.shim.call.weft_map_publish(this.fd, slots, fds, slots.length, threads),
+      "publish in",
+      `map ${this.name}`,
+    );
+  }
+
+  /** What the kernel knows of the map. */
+  info(): MapInfo {
+    return mapInfo(this.shim, this.fd);
+  }
+
+  /** Charged kernel memory of the outer map alone, in bytes. */
+  memory(): number {
+    return mapMemory(this.fd);
+  }
+}
+
+const EOPNOTSUPP = 95;
+const ENOTSUPP = 524;
+
+/** What to create: kernel map type, sizes in bytes, flags. */
+export interface MapSpec {
+  readonly type: number;
+  readonly name: string;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  readonly flags?: number;
+  /** For maps of maps: a map whose shape all inner ones have. */
+  readonly innerFd?: number;
+}
+
+/** Creates a map; the file descriptor is the caller's. */
+export function createMap(shim: Shim, spec: MapSpec): number {
+  shim.count(`${spec.name}.create`);
+  const { type, name, keySize, valueSize, maxEntries, flags = 0, innerFd = -1 } = spec;
+  const result = shim.call.weft_map_create(
+    type,
+    cstring(name.slice(0, 15)),
+    keySize,
+    valueSize,
+    maxEntries,
+    flags,
+    innerFd,
+  );
+  return check(result, "create", `map ${name} with ${maxEntries} entries`);
+}
+
+/** Opens a map by its id; `undefined` where it is gone. */
+export function openMapById(shim: Shim, id: number): number | undefined {
+  shim.count("map_by_id");
+  const fd = shim.call.weft_map_by_id(id);
+  if (fd === -ENOENT) return undefined;
+  return check(fd, "open", `map with id ${id}`);
+}

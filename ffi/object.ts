@@ -1,0 +1,77 @@
+/** BPF objects: open from memory, size, share maps, load. */
+
+import { check, KernelError } from "./kernel_error.ts";
+import { cstring, payload, type Shim } from "./shim.ts";
+
+const logSize = 64 * 1024;
+
+export interface ObjectOptions {
+  /** Sizes, by map. */
+  readonly maxEntries: Readonly<Record<string, number>>;
+  /** Maps that exist already, by name: used instead of new ones. */
+  readonly reuse: ReadonlyMap<string, number>;
+  /** 32-bit values at byte offsets of read-only data, before loading. */
+  readonly readOnly: readonly { readonly offset: number; readonly value: number }[];
+}
+
+/** A loaded object. Its file descriptors close with it; what is pinned or linked stays. */
+export interface LoadedObject extends Disposable {
+  readonly name: string;
+  map(name: string): number;
+  program(name: string): number;
+}
+
+/**
+ * Loads `<name>.bpf.o` of the payload.
+ *
+ * @throws {KernelError} with the verifier's log, where the kernel refuses it
+ */
+export function loadObject(shim: Shim, name: string, options: ObjectOptions): LoadedObject {
+  const { call } = shim;
+  const bytes = payload(`${name}.bpf.o`);
+  const log = new Uint8Array(logSize);
+  const handle = new BigUint64Array(1);
+  const what = `BPF object ${name}`;
+  const logText = () => new TextDecoder().decode(log.subarray(0, log.indexOf(0)));
+  const opened = call.weft_object_open(bytes, BigInt(bytes.length), cstring(name), log, logSize, handle);
+  if (opened < 0) throw new KernelError("open", what, -opened, logText());
+  const pointer = Deno.UnsafePointer.create(handle[0]);
+  const close = () => void call.weft_object_close(pointer);
+  try {
+    for (const [map, size] of Object.entries(options.maxEntries)) {
+      check(
+        call.weft_object_set_max_entries(pointer, cstring(map), size),
+        `size ${size} for map ${map} of`,
+        what,
+      );
+    }
+    for (const [map, fd] of options.reuse) {
+      check(call.weft_object_reuse_map(pointer, cstring(map), fd), `reuse map ${map} in`, what);
+    }
+    for (const { offset, value } of options.readOnly) {
+      const word = new Uint32Array([value]);
+      check(
+        call.weft_object_set_initial(pointer, cstring(".rodata"), offset, word, 4),
+        "set read-only data of",
+        what,
+      );
+    }
+    const loaded = call.weft_object_load(pointer, log, logSize);
+    if (loaded < 0) throw new KernelError("load", what, -loaded, logText());
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return {
+    name,
+    map: (map) => check(call.weft_object_map(pointer, cstring(map)), `find map ${map} in`, what),
+    program: (program) =>
+      check(call.weft_object_program(pointer, cstring(program)), `find program ${program} in`, what),
+    [Symbol.dispose]: close,
+  };
+}
+
+/** Whether programs of a type (enum bpf_prog_type) may call a helper (enum bpf_func_id) on this kernel: tried, not guessed. */
+export function hasHelper(shim: Shim, programType: number, helper: number): boolean {
+  return check(shim.call.weft_probe_helper(programType, helper), "probe", `BPF helper ${helper}`) === 1;
+}

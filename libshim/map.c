@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Map operations, single and batched. */
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/membarrier.h>
+
+#include <bpf/bpf.h>
+
+#include "weft.h"
+
+int weft_map_create(int type, const char *name, uint32_t key_size, uint32_t value_size, uint32_t max_entries,
+		    uint32_t flags, int inner_fd)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = flags, .inner_map_fd = inner_fd < 0 ? 0 : inner_fd);
+
+	return bpf_map_create(type, name, key_size, value_size, max_entries, &options);
+}
+
+int weft_map_info(int fd, uint32_t out[6], char *name)
+{
+	struct bpf_map_info info = {};
+	uint32_t size = sizeof(info);
+	int error = bpf_obj_get_info_by_fd(fd, &info, &size);
+
+	if (error)
+		return error;
+	out[0] = info.id;
+	out[1] = info.type;
+	out[2] = info.key_size;
+	out[3] = info.value_size;
+	out[4] = info.max_entries;
+	out[5] = info.map_flags;
+	memcpy(name, info.name, sizeof(info.name));
+	return 0;
+}
+
+int weft_map_by_id(uint32_t id)
+{
+	return bpf_map_get_fd_by_id(id);
+}
+
+int weft_map_lookup(int fd, const void *key, void *value)
+{
+	return bpf_map_lookup_elem(fd, key, value);
+}
+
+int weft_map_update(int fd, const void *key, const void *value, uint64_t flags)
+{
+	return bpf_map_update_elem(fd, key, value, flags);
+}
+
+int weft_map_delete(int fd, const void *key)
+{
+	return bpf_map_delete_elem(fd, key);
+}
+
+int weft_map_next_key(int fd, const void *key, void *next)
+{
+	return bpf_map_get_next_key(fd, key, next);
+}
+
+int weft_map_update_batch(int fd, const void *keys, const void *values, uint32_t *count)
+{
+	return bpf_map_update_batch(fd, keys, values, count, NULL);
+}
+
+int weft_map_delete_batch(int fd, const void *keys, uint32_t *count)
+{
+	return bpf_map_delete_batch(fd, keys, count, NULL);
+}
+
+int weft_map_lookup_batch(int fd, const void *in, void *out, void *keys, void *values, uint32_t *count)
+{
+	int error = bpf_map_lookup_batch(fd, (void *)in, out, keys, values, count, NULL);
+
+	return error == -ENOENT ? 1 : error;
+}
+
+/* One thread's share of a publish. */
+struct share {
+	int outer_fd;
+	const uint32_t *slots;
+	const int *inner_fds;
+	uint32_t first, count, step;
+	int error;
+};
+
+static void *publish_share(void *argument)
+{
+	struct share *share = argument;
+
+	for (uint32_t i = share->first; i < share->count && !share->error; i += share->step)
+		share->error = bpf_map_update_elem(share->outer_fd, &share->slots[i], &share->inner_fds[i], BPF_ANY);
+	return NULL;
+}
+
+#define MAX_THREADS 256
+
+int weft_map_publish(int outer_fd, const uint32_t *slots, const int *inner_fds, uint32_t count, uint32_t threads)
+{
+	struct share shares[MAX_THREADS];
+	pthread_t ids[MAX_THREADS];
+	int error = 0;
+
+	if (!threads)
+		return bpf_map_update_batch(outer_fd, slots, inner_fds, &count, NULL);
+	if (threads > MAX_THREADS)
+		threads = MAX_THREADS;
+	if (threads > count)
+		threads = count;
+	for (uint32_t i = 0; i < threads; i++) {
+		shares[i] = (struct share){ outer_fd, slots, inner_fds, i, count, threads, 0 };
+		if (!i || pthread_create(&ids[i], NULL, publish_share, &shares[i]))
+			ids[i] = 0;
+	}
+	/* The first share, and those that got no thread, are this thread's. */
+	for (uint32_t i = 0; i < threads; i++)
+		if (!ids[i])
+			publish_share(&shares[i]);
+	for (uint32_t i = 0; i < threads; i++) {
+		if (ids[i])
+			pthread_join(ids[i], NULL);
+		if (!error)
+			error = shares[i].error;
+	}
+	return error;
+}
+
+int weft_grace_period(void)
+{
+	return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) ? -errno : 0;
+}
