@@ -5,7 +5,7 @@
  */
 
 // @ts-types="./parse_args_untyped.d.ts"
-import { parseArgs as parseUntyped } from "npm:deno-std@1.4.0/cli/parse_args.js";
+import { parseArgs as parseUntyped } from "deno-std/cli/parse_args.js";
 
 /** How {@linkcode parseArgs} reads the arguments. */
 export interface ParseOptions {

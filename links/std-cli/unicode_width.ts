@@ -4,7 +4,7 @@
  * @module
  */
 
-import stringWidth from "npm:string-width@9.0.0";
+import stringWidth from "string-width";
 
 /**
  * How many columns of a terminal a string takes. Control sequences are not recognised: measure before styling.
