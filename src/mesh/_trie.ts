@@ -26,14 +26,17 @@ export interface Branch<V> {
   bitmap: number;
   /** The children that exist, in the order of their bits. */
   readonly children: Node<V>[];
-  /** The draft that made this node and may still change it in place; `null` for everyone else. */
-  readonly owner: Owner | null;
+  /** The edit that made this node, the only one that may still change it in place. */
+  readonly owner: Edit;
 }
 
 export type Node<V> = Leaf<V> | Collision<V> | Branch<V>;
 
-/** Stands for one draft; compared by identity. */
-export type Owner = Readonly<Record<never, never>>;
+/** One edit, or all those of one draft; compared by identity. */
+export interface Edit {
+  /** How many keys the trie has so far. */
+  size: number;
+}
 
 /** One key whose value differs between two tries; `undefined` where a side has no such key. */
 export interface Change<V> {
@@ -78,43 +81,59 @@ export function findLeaf<V>(root: Node<V> | null, hash: number, key: string): Le
   return undefined;
 }
 
-/** `node` with `leaf` in it, in the place of the leaf with the same key if there is one. */
+/**
+ * `node` with `leaf` in it, in the place of the leaf with the same key if there is one; the very same node where
+ * that one has the same value.
+ */
 export function insertLeaf<V>(
   node: Node<V> | null,
   leaf: Leaf<V>,
-  owner: Owner | null,
+  owner: Edit,
   shift = 0,
 ): Node<V> {
-  if (node === null) return leaf;
+  if (node === null) {
+    owner.size++;
+    return leaf;
+  }
   if (node.kind === "branch") {
     const bit = bitOf(leaf.hash, shift);
     const place = placeOf(node.bitmap, bit);
-    if ((node.bitmap & bit) === 0) return withChildAdded(node, bit, place, leaf, owner);
+    if ((node.bitmap & bit) === 0) {
+      owner.size++;
+      return withChildAdded(node, bit, place, leaf, owner);
+    }
     const child = insertLeaf(node.children[place], leaf, owner, shift + bitsPerLevel);
     return withChild(node, place, child, owner);
   }
-  if (node.hash !== leaf.hash) return branchOfTwo(node, leaf, owner, shift);
-  if (node.kind === "collision") {
-    const others = node.leaves.filter((each) => each.key !== leaf.key);
-    return { kind: "collision", hash: leaf.hash, leaves: [...others, leaf] };
+  if (node.hash !== leaf.hash) {
+    owner.size++;
+    return branchOfTwo(node, leaf, owner, shift);
   }
-  return node.key === leaf.key ? leaf : { kind: "collision", hash: leaf.hash, leaves: [node, leaf] };
+  const leaves = fewLeavesOf(node);
+  const old = leaves.find((each) => each.key === leaf.key);
+  if (old !== undefined && old.value === leaf.value) return node;
+  if (old === undefined) owner.size++;
+  else if (node.kind === "leaf") return leaf;
+  return { kind: "collision", hash: leaf.hash, leaves: [...leaves.filter((each) => each !== old), leaf] };
 }
 
-/** `node` without the leaf with this key, which must be in it; `null` where nothing is left. */
+/** `node` without the leaf with this key; the very same node where there is none, `null` where nothing is left. */
 export function removeLeaf<V>(
   node: Node<V>,
   hash: number,
   key: string,
-  owner: Owner | null,
+  owner: Edit,
   shift = 0,
 ): Node<V> | null {
-  if (node.kind === "leaf") return null;
-  if (node.kind === "collision") {
-    const leaves = node.leaves.filter((leaf) => leaf.key !== key);
+  if (node.kind !== "branch") {
+    const leaves = fewLeavesOf(node).filter((leaf) => leaf.key !== key);
+    if (leaves.length === fewLeavesOf(node).length) return node;
+    owner.size--;
+    if (leaves.length === 0) return null;
     return leaves.length === 1 ? leaves[0] : { kind: "collision", hash, leaves };
   }
   const bit = bitOf(hash, shift);
+  if ((node.bitmap & bit) === 0) return node;
   const place = placeOf(node.bitmap, bit);
   const child = removeLeaf(node.children[place], hash, key, owner, shift + bitsPerLevel);
   if (child === null) {
@@ -193,7 +212,7 @@ function childOf<V>(node: Node<V> | null, bit: number, shift: number): Node<V> |
 function branchOfTwo<V>(
   one: Leaf<V> | Collision<V>,
   two: Leaf<V>,
-  owner: Owner | null,
+  owner: Edit,
   shift: number,
 ): Branch<V> {
   const bitOne = bitOf(one.hash, shift);
@@ -206,13 +225,13 @@ function branchOfTwo<V>(
   return { kind: "branch", bitmap: bitOne | bitTwo, children: oneFirst ? [one, two] : [two, one], owner };
 }
 
-/** The node itself where the draft `owner` made it, else a copy that it may change. */
-function editable<V>(node: Branch<V>, owner: Owner | null): Branch<V> {
-  if (owner !== null && node.owner === owner) return node;
+/** The node itself where the edit `owner` made it, else a copy that it may change. */
+function editable<V>(node: Branch<V>, owner: Edit): Branch<V> {
+  if (node.owner === owner) return node;
   return { kind: "branch", bitmap: node.bitmap, children: node.children.slice(), owner };
 }
 
-function withChild<V>(node: Branch<V>, place: number, child: Node<V>, owner: Owner | null): Branch<V> {
+function withChild<V>(node: Branch<V>, place: number, child: Node<V>, owner: Edit): Branch<V> {
   if (node.children[place] === child) return node;
   const copy = editable(node, owner);
   copy.children[place] = child;
@@ -224,15 +243,18 @@ function withChildAdded<V>(
   bit: number,
   place: number,
   child: Node<V>,
-  owner: Owner | null,
+  owner: Edit,
 ): Branch<V> {
   const copy = editable(node, owner);
+  const { children } = copy;
   copy.bitmap |= bit;
-  copy.children.splice(place, 0, child);
+  // Not splice(): it would make one more array, of the nothing that it takes out.
+  for (let i = children.length; i > place; i--) children[i] = children[i - 1];
+  children[place] = child;
   return copy;
 }
 
-function withChildRemoved<V>(node: Branch<V>, bit: number, place: number, owner: Owner | null): Branch<V> {
+function withChildRemoved<V>(node: Branch<V>, bit: number, place: number, owner: Edit): Branch<V> {
   const copy = editable(node, owner);
   copy.bitmap &= ~bit;
   copy.children.splice(place, 1);

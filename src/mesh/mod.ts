@@ -8,6 +8,15 @@ export {
   formatAddressPort,
   parseAddress,
 } from "./address.ts";
+export { changedServices } from "./changed_services.ts";
 export * from "./model.ts";
 export { ownerOf } from "./owners.ts";
 export { type Change, diff, emptyMap, type MapDraft, mapOf, type PersistentMap } from "./persistent_map.ts";
+export {
+  editSnapshot,
+  emptySnapshot,
+  type MeshEdit,
+  replaceMesh,
+  type Snapshot,
+  vipKey,
+} from "./snapshot.ts";

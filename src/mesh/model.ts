@@ -117,3 +117,8 @@ export interface Mesh {
 export function serviceKey(service: Pick<Service, "namespace" | "hostname">): ServiceKey {
   return `${service.namespace}/${service.hostname}`;
 }
+
+/** The identity of a policy: `namespace/name`. */
+export function policyKey(policy: Pick<Policy, "namespace" | "name">): string {
+  return `${policy.namespace}/${policy.name}`;
+}

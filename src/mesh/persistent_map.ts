@@ -68,17 +68,15 @@ class TrieMap<V> implements PersistentMap<V> {
   }
 
   set(key: string, value: V): PersistentMap<V> {
-    const hash = this.hash(key);
-    const old = findLeaf(this.root, hash, key);
-    if (old !== undefined && old.value === value) return this;
-    const root = insertLeaf(this.root, { kind: "leaf", hash, key, value }, null);
-    return new TrieMap(root, old === undefined ? this.size + 1 : this.size, this.hash);
+    const edit = { size: this.size };
+    const root = insertLeaf(this.root, { kind: "leaf", hash: this.hash(key), key, value }, edit);
+    return root === this.root ? this : new TrieMap(root, edit.size, this.hash);
   }
 
   delete(key: string): PersistentMap<V> {
-    const hash = this.hash(key);
-    if (this.root === null || findLeaf(this.root, hash, key) === undefined) return this;
-    return new TrieMap(removeLeaf(this.root, hash, key, null), this.size - 1, this.hash);
+    const edit = { size: this.size };
+    const root = this.root && removeLeaf(this.root, this.hash(key), key, edit);
+    return root === this.root ? this : new TrieMap(root, edit.size, this.hash);
   }
 
   *entries(): IterableIterator<[string, V]> {
@@ -99,36 +97,29 @@ class TrieMap<V> implements PersistentMap<V> {
 }
 
 function draftOf<V>(map: TrieMap<V>): MapDraft<V> {
-  const owner = {};
-  let { root, size } = map;
+  const edit = { size: map.size };
+  let root = map.root;
   let finished = false;
-  const editing = () => {
+  const assertOpen = () => {
     if (finished) throw new Error("this draft is finished; make a new one of the map that finish() gave");
   };
   return {
     get size() {
-      return size;
+      return edit.size;
     },
     get: (key) => findLeaf(root, map.hash(key), key)?.value,
     set(key, value) {
-      editing();
-      const hash = map.hash(key);
-      const old = findLeaf(root, hash, key);
-      if (old !== undefined && old.value === value) return;
-      root = insertLeaf(root, { kind: "leaf", hash, key, value }, owner);
-      if (old === undefined) size++;
+      assertOpen();
+      root = insertLeaf(root, { kind: "leaf", hash: map.hash(key), key, value }, edit);
     },
     delete(key) {
-      editing();
-      const hash = map.hash(key);
-      if (root === null || findLeaf(root, hash, key) === undefined) return;
-      root = removeLeaf(root, hash, key, owner);
-      size--;
+      assertOpen();
+      root = root && removeLeaf(root, map.hash(key), key, edit);
     },
     finish() {
-      editing();
+      assertOpen();
       finished = true;
-      return root === map.root ? map : new TrieMap(root, size, map.hash);
+      return root === map.root ? map : new TrieMap(root, edit.size, map.hash);
     },
   };
 }

@@ -1,0 +1,76 @@
+/** What the kernel holds, as the agent knows it: the state that a plan is the difference to. */
+
+import type { ServiceKey } from "../mesh/mod.ts";
+import { createIndexAllocator, type IndexAllocator } from "../records/mod.ts";
+import type { DesiredEndpoint, DesiredFrontend, DesiredService } from "./desired.ts";
+
+/** An endpoint with its place in map `endpoints`. */
+export interface AppliedEndpoint {
+  readonly desired: DesiredEndpoint;
+  readonly index: number;
+  readonly generation: number;
+}
+
+/** The endpoints of one rank, with their record. */
+export interface AppliedTier {
+  readonly slot: number;
+  /** Entries that the inner map can hold. */
+  readonly capacity: number;
+  readonly weighted: boolean;
+  /** By position; of an alias table by row. */
+  readonly rows: readonly AppliedEndpoint[];
+}
+
+export interface AppliedServicePort {
+  /** Index into map `services`. */
+  readonly id: number;
+  /** SERVICE_* */
+  readonly flags: number;
+  /** `null`: no endpoint may be used. */
+  readonly tier: AppliedTier | null;
+}
+
+export interface AppliedFrontend {
+  readonly frontend: DesiredFrontend;
+  /** Index into map `services`. */
+  readonly id: number;
+}
+
+export interface AppliedService {
+  readonly desired: DesiredService;
+  /** By `DesiredServicePort.key`. */
+  readonly servicePorts: ReadonlyMap<string, AppliedServicePort>;
+  /** By `frontendText`. */
+  readonly frontends: ReadonlyMap<string, AppliedFrontend>;
+}
+
+/** All of it. Only a successful flush changes `services`; plans take indexes and give them back. */
+export interface Applied {
+  readonly services: Map<ServiceKey, AppliedService>;
+  /** Of map `services`. */
+  readonly servicePortIds: IndexAllocator;
+  /** Of map `endpoints`. */
+  readonly endpointIndexes: IndexAllocator;
+  /** The generation that each endpoint index had last. */
+  readonly generations: Map<number, number>;
+  /** The generation of indexes that were never used: random, so that no socket's state of another life matches. */
+  readonly firstGeneration: number;
+}
+
+/** Service ports 0 and 1 are reserved (maps.ts). */
+const firstServicePortId = 2;
+
+export function emptyApplied(): Applied {
+  return {
+    services: new Map(),
+    servicePortIds: createIndexAllocator(firstServicePortId),
+    endpointIndexes: createIndexAllocator(0),
+    generations: new Map(),
+    firstGeneration: crypto.getRandomValues(new Uint32Array(1))[0],
+  };
+}
+
+/** A frontend's key as text. */
+export function frontendText(frontend: Pick<DesiredFrontend, "address" | "port" | "protocol">): string {
+  return `${frontend.address}|${frontend.port}|${frontend.protocol}`;
+}

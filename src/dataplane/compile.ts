@@ -1,0 +1,188 @@
+/** What one service asks of the kernel: a pure function of the snapshot and of where the node is. */
+
+import {
+  type Family,
+  familyOf,
+  ownerOf,
+  type PortMap,
+  type Service,
+  type ServiceKey,
+  type Snapshot,
+  vipKey,
+  type Workload,
+} from "../mesh/mod.ts";
+import type {
+  DesiredEndpoint,
+  DesiredFrontend,
+  DesiredService,
+  DesiredServicePort,
+  Excluded,
+  ExclusionReason,
+  FrontendTarget,
+} from "./desired.ts";
+
+/** What compiling needs to know of the node. */
+export interface CompileNode {
+  /** VIPs and workloads of other networks are not programmed. The default network is `""`. */
+  readonly network: string;
+}
+
+const tcp = 6;
+const udp = 17;
+
+/**
+ * Compiles one service.
+ *
+ * Only VIPs that are on the node's network and that the service owns get frontends. A service that needs a waypoint
+ * or has mode Passthrough has no service ports, and its VIPs are left alone. A service port 0 is ignored: nobody
+ * connects to it. Modes Strict and Failover are as Standard: one tier.
+ *
+ * A workload that takes no part is among `excluded` once for every service port and family, with the first reason
+ * that holds in this order: unhealthy, other network, no address of this family, excluded by ipFamilies, target
+ * port 0.
+ *
+ * @param key of a service that is not in the snapshot everything is empty.
+ */
+export function compileService(snapshot: Snapshot, key: ServiceKey, node: CompileNode): DesiredService {
+  const service = snapshot.services.get(key);
+  if (service === undefined) {
+    return { service: key, servicePorts: [], frontends: [], excluded: [], left: null };
+  }
+  const vips = ownedVips(snapshot, service, node);
+  const left = reasonToLeave(service);
+  if (left !== null) {
+    const frontends = vips.map((address) => frontendOfAllPorts(address, { kind: "leave" }));
+    return { service: key, servicePorts: [], frontends, excluded: [], left };
+  }
+  const candidates = candidatesOf(snapshot, key, service);
+  const ports = [...service.ports].filter(([port]) => port !== 0);
+  const families = [...new Set(vips.map(familyOf))];
+  const compiled = families.flatMap((family) => {
+    const reaches = candidates.map((candidate) => reachOf(candidate, service, node, family));
+    return ports.map(([port, target]) => compilePort(key, port, target, family, candidates, reaches));
+  });
+  return {
+    service: key,
+    servicePorts: compiled.map(({ servicePort }) => servicePort),
+    frontends: vips.flatMap((address) => frontendsOf(key, address, ports.map(([port]) => port))),
+    excluded: compiled.flatMap(({ excluded }) => excluded),
+    left: null,
+  };
+}
+
+/** The addresses of the service's VIPs that are programmed on this node. */
+function ownedVips(snapshot: Snapshot, service: Service, node: CompileNode): string[] {
+  const addresses = new Set<string>();
+  for (const vip of service.vips) {
+    if (vip.network !== node.network) continue;
+    const claimants = snapshot.claims.get(vipKey(vip)) ?? [];
+    const known = claimants.map((key) => snapshot.services.get(key)).filter((each) => each !== undefined);
+    if (ownerOf(known) === service) addresses.add(vip.address);
+  }
+  return [...addresses];
+}
+
+function reasonToLeave(service: Service): DesiredService["left"] {
+  if (service.needsWaypoint) return "needs waypoint";
+  return service.loadBalancer?.mode === "Passthrough" ? "passthrough" : null;
+}
+
+/** A workload that the service may use. */
+interface Candidate {
+  readonly workload: Workload;
+  /** The mapping that holds for it: its own, or the one written in the service. */
+  readonly ports: PortMap;
+  /** Its health leaves it out. */
+  readonly unhealthy: boolean;
+}
+
+/**
+ * The service's members and the known workloads that its own `endpoints` name, each workload once: a member that
+ * its health does not leave out counts as the workload says; any other as the service says, if it says anything,
+ * and then whatever its health.
+ */
+function candidatesOf(snapshot: Snapshot, key: ServiceKey, service: Service): readonly Candidate[] {
+  const anyHealth = service.loadBalancer?.healthPolicy === "AllowAll";
+  const candidates = new Map<string, Candidate>();
+  for (const { workloadUid, ports } of service.endpoints) {
+    const workload = snapshot.workloads.get(workloadUid);
+    if (workload !== undefined) candidates.set(workloadUid, { workload, ports, unhealthy: false });
+  }
+  for (const workload of snapshot.members.get(key)?.values() ?? []) {
+    const unhealthy = !anyHealth && workload.status !== "Healthy";
+    if (unhealthy && candidates.has(workload.uid)) continue;
+    candidates.set(workload.uid, { workload, ports: workload.services.get(key) ?? new Map(), unhealthy });
+  }
+  return [...candidates.values()];
+}
+
+/** Where callers of one family reach a candidate, or why they do not. */
+type Reach = { readonly address: string } | { readonly reason: ExclusionReason };
+
+function reachOf(candidate: Candidate, service: Service, node: CompileNode, family: Family): Reach {
+  const { workload, unhealthy } = candidate;
+  if (unhealthy) return { reason: "unhealthy" };
+  if (workload.network !== node.network) return { reason: "other network" };
+  const address = workload.addresses.find((each) => familyOf(each) === family);
+  if (address === undefined) return { reason: "no address of this family" };
+  const excluded = service.ipFamilies === (family === 4 ? "IPv6" : "IPv4");
+  return excluded ? { reason: "excluded by ipFamilies" } : { address };
+}
+
+interface CompiledPort {
+  readonly servicePort: DesiredServicePort;
+  readonly excluded: readonly Excluded[];
+}
+
+/**
+ * @param target the service's own target port, for candidates without a mapping.
+ * @param reaches one for each candidate, in the same order.
+ */
+function compilePort(
+  service: ServiceKey,
+  port: number,
+  target: number,
+  family: Family,
+  candidates: readonly Candidate[],
+  reaches: readonly Reach[],
+): CompiledPort {
+  const endpoints: DesiredEndpoint[] = [];
+  const excluded: Excluded[] = [];
+  let mapped = false;
+  candidates.forEach(({ workload: { uid, capacity }, ports }, i) => {
+    const reach = reaches[i];
+    // An own mapping counts even if it is 0.
+    const targetPort = ports.get(port) ?? target;
+    if (targetPort !== 0) mapped = true;
+    if ("reason" in reach) excluded.push({ uid, port, family, reason: reach.reason });
+    else if (targetPort === 0) excluded.push({ uid, port, family, reason: "target port 0" });
+    else {
+      const { address } = reach;
+      const key = `${uid}|${address}|${targetPort}`;
+      endpoints.push({ key, uid, address, port: targetPort, weight: capacity });
+    }
+  });
+  const tiers = endpoints.length === 0 ? [] : [{ endpoints }];
+  const key = servicePortKey(service, port, family);
+  return { servicePort: { key, service, port, family, mapped, tiers }, excluded };
+}
+
+function servicePortKey(service: ServiceKey, port: number, family: Family): string {
+  return `${service}|${port}|${family}`;
+}
+
+function frontendOfAllPorts(address: string, target: FrontendTarget): DesiredFrontend {
+  return { address, port: 0, protocol: 0, target };
+}
+
+function frontendsOf(service: ServiceKey, address: string, ports: readonly number[]): DesiredFrontend[] {
+  const frontends = [frontendOfAllPorts(address, { kind: "unlisted" })];
+  for (const port of ports) {
+    const target: FrontendTarget = {
+      kind: "servicePort",
+      key: servicePortKey(service, port, familyOf(address)),
+    };
+    frontends.push({ address, port, protocol: tcp, target }, { address, port, protocol: udp, target });
+  }
+  return frontends;
+}

@@ -1,0 +1,135 @@
+/**
+ * The flush controller: moves the kernel from the applied snapshot to the newest one.
+ *
+ * Handing in a snapshot never waits. While a flush runs, newer snapshots pile up into one. A flush that fails leaves the
+ * kernel as it was; it is tried again with backoff, and at once when a newer snapshot comes.
+ */
+
+import { changedServices, emptySnapshot, type Snapshot } from "../mesh/mod.ts";
+import { type CompileNode, compileService } from "./compile.ts";
+import type { Datapath, FlushReport } from "./datapath.ts";
+import { KernelStateUnknown } from "./flush.ts";
+
+/** What the controller says of itself. */
+export interface ControllerState {
+  /** What the kernel really holds; the empty snapshot before the first flush. */
+  readonly applied: Snapshot;
+  readonly firstFlushDone: boolean;
+  readonly lastFlush: (FlushReport & { readonly at: Date }) | undefined;
+  readonly flushes: number;
+  /** Why the newest snapshot is not in the kernel. */
+  readonly error: string | undefined;
+}
+
+export interface Controller {
+  /** Takes the newest snapshot. */
+  submit(snapshot: Snapshot): void;
+  readonly state: ControllerState;
+  /** Resolves when the newest snapshot is in the kernel, or has failed once. */
+  idle(): Promise<void>;
+  /** Lets a running flush end, and starts no other. */
+  stop(): Promise<void>;
+}
+
+export interface ControllerOptions {
+  readonly datapath: Datapath;
+  readonly node: CompileNode;
+  /** Called after each flush; the first one finds nothing attached yet. */
+  readonly onFlush: (report: FlushReport, first: boolean) => void;
+  readonly onError: (message: string, retryInMs: number) => void;
+  /** @default 1000 */
+  readonly firstRetryMs?: number;
+}
+
+const maxRetryMs = 30_000;
+
+export function createController(options: ControllerOptions): Controller {
+  const { datapath, node } = options;
+  let applied = emptySnapshot;
+  let newest: Snapshot | undefined;
+  let firstFlushDone = false;
+  let lastFlush: ControllerState["lastFlush"];
+  let flushes = 0;
+  let error: string | undefined;
+  let running: Promise<void> | undefined;
+  let stopped = false;
+  let retryMs = options.firstRetryMs ?? 1000;
+  let retryTimer: ReturnType<typeof setTimeout> | undefined;
+
+  function keysToFlush(target: Snapshot): Iterable<string> {
+    return firstFlushDone ? changedServices(applied, target) : target.services.keys();
+  }
+
+  async function flushOnce(target: Snapshot): Promise<void> {
+    const keys = [...keysToFlush(target)];
+    const changes = keys.map((key) =>
+      [key, target.services.has(key) ? compileService(target, key, node) : undefined] as const
+    );
+    try {
+      const report = await datapath.flush(changes);
+      const first = !firstFlushDone;
+      applied = target;
+      firstFlushDone = true;
+      error = undefined;
+      retryMs = options.firstRetryMs ?? 1000;
+      if (first || report.services > 0) {
+        lastFlush = { ...report, at: new Date() };
+        flushes++;
+      }
+      options.onFlush(report, first);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      error = `flush of ${describe(keys)} failed, the kernel serves what it served before: ${reason}`;
+      if (cause instanceof KernelStateUnknown) {
+        error = `flush of ${describe(keys)} failed and the kernel's state is read back: ${reason}`;
+        datapath.reread();
+        firstFlushDone = false;
+      }
+      options.onError(error, retryMs);
+      const target = newest;
+      retryTimer = setTimeout(() => {
+        if (newest === target) start();
+      }, retryMs);
+      retryMs = Math.min(retryMs * 2, maxRetryMs);
+    }
+  }
+
+  function start(): void {
+    if (running || stopped) return;
+    clearTimeout(retryTimer);
+    running = (async () => {
+      for (let tried: Snapshot | undefined; newest && newest !== tried && !stopped;) {
+        if (firstFlushDone && newest === applied) break;
+        tried = newest;
+        await flushOnce(newest);
+      }
+    })().finally(() => {
+      running = undefined;
+    });
+  }
+
+  return {
+    submit: (snapshot) => {
+      newest = snapshot;
+      start();
+    },
+    get state() {
+      return { applied, firstFlushDone, lastFlush, flushes, error };
+    },
+    idle: async () => {
+      while (running) await running;
+    },
+    stop: async () => {
+      stopped = true;
+      clearTimeout(retryTimer);
+      await running;
+      await datapath.settle();
+    },
+  };
+}
+
+/** A few names and how many more. */
+function describe(keys: readonly string[]): string {
+  const shown = keys.slice(0, 3).join(", ");
+  return keys.length > 3 ? `${shown} and ${keys.length - 3} more services` : shown || "no services";
+}

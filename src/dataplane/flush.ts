@@ -1,0 +1,147 @@
+/** Flush: carries a plan out. Either all of it is in the kernel afterwards, or the kernel is as it was. */
+
+import type { Shim, workload } from "../../ffi/mod.ts";
+import { check } from "../../ffi/mod.ts";
+import { addressToBytes } from "../mesh/mod.ts";
+import type { RecordPool } from "../records/mod.ts";
+import type { Applied } from "./applied.ts";
+import type { DesiredFrontend } from "./desired.ts";
+import { frontendTag } from "./frontend_tag.ts";
+import type { MeshMaps } from "./maps.ts";
+import { abandonPlan, type Edit, type Plan } from "./plan.ts";
+
+/** Undoing failed as well: what the kernel holds is unknown and must be read back. */
+export class KernelStateUnknown extends Error {
+  override readonly name = "KernelStateUnknown";
+}
+
+/** Where a flush writes. */
+export interface FlushTarget {
+  readonly maps: MeshMaps;
+  readonly pool: RecordPool;
+  readonly applied: Applied;
+  /** Waits until every reader that could have seen an older value is done. */
+  readonly gracePeriod: () => Promise<void>;
+}
+
+/** Waits for an RCU grace period through membarrier(2); 6–8 ms. */
+export async function waitGracePeriod(shim: Shim): Promise<void> {
+  check(await shim.call.weft_grace_period(), "wait for", "a grace period (membarrier)");
+}
+
+/**
+ * Writes a plan.
+ *
+ * @returns what is left to do off the flush path: after a grace period, make what the plan released usable again
+ * @throws {KernelError} after undoing what was done
+ * @throws {KernelStateUnknown} where undoing failed too
+ */
+export async function flush(target: FlushTarget, plan: Plan): Promise<() => Promise<void>> {
+  const { maps, pool, applied } = target;
+  const undo: (() => void)[] = [];
+  // What undoes a step is noted before it: a batch that fails midway has done a part.
+  const step = (action: () => void, inverse: () => void) => {
+    undo.push(inverse);
+    action();
+  };
+  try {
+    resetHits(maps, plan);
+    maps.endpoints.updateMany(plan.endpoints);
+    await pool.publish(plan.records);
+    step(
+      () => pool.write(plan.recordWrites.map((write) => write.after)),
+      () =>
+        pool.write(plan.recordWrites.map((write) => write.before).filter((write) => write.writes.length > 0)),
+    );
+    step(
+      () => writeServicePorts(maps, plan.servicePorts, "after"),
+      () => writeServicePorts(maps, plan.servicePorts, "before"),
+    );
+    const puts = plan.frontends.filter((edit) => edit.after !== undefined);
+    const deletes = plan.frontends.filter((edit) => edit.after === undefined);
+    step(() => writeFrontends(maps, puts, "after"), () => writeFrontends(maps, puts, "before"));
+    step(() => writeFrontends(maps, deletes, "after"), () => writeFrontends(maps, deletes, "before"));
+    step(
+      () => maps.endpoints.updateMany(plan.retired.map(([index, , after]) => [index, after])),
+      () => maps.endpoints.updateMany(plan.retired.map(([index, before]) => [index, before])),
+    );
+  } catch (error) {
+    await rollBack(target, plan, undo, error);
+    throw error;
+  }
+  for (const [key, service] of plan.next) {
+    if (service) applied.services.set(key, service);
+    else applied.services.delete(key);
+  }
+  return () => release(target, plan.released);
+}
+
+async function rollBack(
+  target: FlushTarget,
+  plan: Plan,
+  undo: (() => void)[],
+  cause: unknown,
+): Promise<void> {
+  try {
+    for (const step of undo.reverse()) step();
+    // A reader may have followed a word that is undone now.
+    await target.gracePeriod();
+    await target.pool.release(plan.taken.slots);
+    abandonPlan(plan, target.applied);
+  } catch (error) {
+    throw new KernelStateUnknown(
+      `undoing a failed flush failed too (${messageOf(error)}), after: ${messageOf(cause)}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Makes what a plan released usable again. */
+async function release(
+  { pool, applied, gracePeriod }: FlushTarget,
+  released: Plan["released"],
+): Promise<void> {
+  if (released.slots.length + released.ids.length + released.indexes.length === 0) return;
+  await gracePeriod();
+  for (const id of released.ids) applied.servicePortIds.giveBack(id);
+  for (const index of released.indexes) applied.endpointIndexes.giveBack(index);
+  await pool.release(released.slots);
+}
+
+/** An index counts anew when it is given to another endpoint; nothing refers to it now, so the kernel does not count. */
+function resetHits(maps: MeshMaps, plan: Plan): void {
+  maps.endpointHits.updateMany(plan.endpoints.map(([index]) => [index, 0n]));
+  maps.refusals.updateMany(plan.taken.ids.map((id) => [id, 0n]));
+}
+
+function writeServicePorts(maps: MeshMaps, edits: Plan["servicePorts"], side: "before" | "after"): void {
+  // A new service port that is undone stays as it is: nothing refers to it.
+  maps.services.updateMany(edits.flatMap((edit) => edit[side] ? [[edit.key, edit[side]] as const] : []));
+}
+
+function kernelKey(frontend: DesiredFrontend): workload.FrontendKey {
+  return { address: addressToBytes(frontend.address), port: frontend.port, protocol: frontend.protocol };
+}
+
+function writeFrontends(
+  maps: MeshMaps,
+  edits: readonly Edit<DesiredFrontend, number>[],
+  side: "before" | "after",
+): void {
+  const puts: [workload.FrontendKey, workload.Frontend][] = [];
+  const deletes: workload.FrontendKey[] = [];
+  for (const edit of edits) {
+    const key = kernelKey(edit.key);
+    const id = edit[side];
+    if (id === undefined) deletes.push(key);
+    else puts.push([key, { servicePort: id, tag: frontendTag(key) }]);
+  }
+  maps.frontends.updateMany(puts);
+  maps.frontends.deleteMany(deletes);
+}

@@ -1,0 +1,235 @@
+/** The maps of the kernel contract: created, opened from their pins, replaced by a larger generation. */
+
+import {
+  ArrayMap,
+  ArrayOfMaps,
+  closeFd,
+  CounterMap,
+  createMap,
+  HashMap,
+  mapInfo,
+  mapMemory,
+  openMapById,
+  openPin,
+  pin,
+  type Shim,
+  u64,
+  workload,
+} from "../../ffi/mod.ts";
+import { copyOuterMap, createOuterMap } from "../records/mod.ts";
+
+/** Entries of each map that has a size. */
+export interface MeshSizes {
+  readonly frontends: number;
+  /** Service ports; `refusals` has as many. */
+  readonly services: number;
+  /** `endpoint_hits` has as many. */
+  readonly endpoints: number;
+  /** Slots. */
+  readonly records: number;
+}
+
+/** Room for 5,000 services of one port in under 3 MiB; a larger mesh makes a larger generation. */
+export const defaultSizes: MeshSizes = {
+  frontends: 16_384,
+  services: 8_192,
+  endpoints: 16_384,
+  records: 8_192,
+};
+
+/** The size of the ring buffer of refusals in bytes: a power of two of at least a page. */
+export const eventsSize = 65_536;
+
+/** One generation of the maps that describe the mesh. */
+export interface MeshMaps {
+  readonly sizes: MeshSizes;
+  readonly frontends: HashMap<workload.FrontendKey, workload.Frontend>;
+  readonly services: ArrayMap<workload.ServicePort>;
+  readonly records: ArrayOfMaps;
+  readonly endpoints: ArrayMap<workload.Endpoint>;
+  readonly endpointHits: ArrayMap<bigint>;
+  readonly refusals: ArrayMap<bigint>;
+  readonly counters: CounterMap;
+  readonly eventsFd: number;
+}
+
+/** A map's name in the contract, with its file descriptor. */
+export function mapFds(maps: MeshMaps): ReadonlyMap<typeof workload.meshMaps[number], number> {
+  return new Map([
+    ["frontends", maps.frontends.fd],
+    ["services", maps.services.fd],
+    ["records", maps.records.fd],
+    ["endpoints", maps.endpoints.fd],
+    ["endpoint_hits", maps.endpointHits.fd],
+    ["refusals", maps.refusals.fd],
+    ["counters", maps.counters.fd],
+    ["events", maps.eventsFd],
+  ]);
+}
+
+/** The kernel memory of one generation's maps by name, in bytes; of `records` the outer map only. */
+export function mapMemories(maps: MeshMaps): ReadonlyMap<string, number> {
+  return new Map([...mapFds(maps)].map(([name, fd]) => [name, mapMemory(fd)]));
+}
+
+/** Closes the file descriptors; what is pinned stays. */
+export function closeMeshMaps(shim: Shim, maps: MeshMaps): void {
+  for (const fd of mapFds(maps).values()) closeFd(shim, fd);
+}
+
+/** The number of CPUs that the kernel could ever have: how many values a per-CPU map keeps. */
+function possibleCpus(): number {
+  const ranges = Deno.readTextFileSync("/sys/devices/system/cpu/possible").trim().split(",");
+  const last = ranges.at(-1)!.split("-").at(-1)!;
+  return Number(last) + 1;
+}
+
+function typed(shim: Shim, fd: (name: typeof workload.meshMaps[number]) => number): MeshMaps {
+  const frontends = new HashMap(shim, fd("frontends"), {
+    name: "frontends",
+    key: workload.frontendKey,
+    value: workload.frontend,
+  });
+  const services = new ArrayMap(shim, fd("services"), { name: "services", value: workload.servicePort });
+  const records = new ArrayOfMaps(shim, fd("records"), "records");
+  const endpoints = new ArrayMap(shim, fd("endpoints"), { name: "endpoints", value: workload.endpoint });
+  return {
+    sizes: {
+      frontends: frontends.info().maxEntries,
+      services: services.info().maxEntries,
+      endpoints: endpoints.info().maxEntries,
+      records: records.info().maxEntries,
+    },
+    frontends,
+    services,
+    records,
+    endpoints,
+    endpointHits: new ArrayMap(shim, fd("endpoint_hits"), { name: "endpoint_hits", value: u64 }),
+    refusals: new ArrayMap(shim, fd("refusals"), { name: "refusals", value: u64 }),
+    counters: new CounterMap(shim, fd("counters"), "counters", possibleCpus()),
+    eventsFd: fd("events"),
+  };
+}
+
+/** The key and value sizes of the maps, in bytes. */
+const shapes = {
+  frontends: [workload.frontendKey.size, workload.frontend.size],
+  services: [4, workload.servicePort.size],
+  records: [4, 4],
+  endpoints: [4, workload.endpoint.size],
+  endpoint_hits: [4, 8],
+  refusals: [4, 8],
+  counters: [4, 8],
+  events: [0, 0],
+} as const;
+
+function entriesOf(name: typeof workload.meshMaps[number], sizes: MeshSizes): number {
+  switch (name) {
+    case "endpoint_hits":
+      return sizes.endpoints;
+    case "refusals":
+      return sizes.services;
+    case "counters":
+      return workload.counter.COUNTERS;
+    case "events":
+      return eventsSize;
+    default:
+      return sizes[name];
+  }
+}
+
+async function createOne(
+  shim: Shim,
+  name: typeof workload.meshMaps[number],
+  sizes: MeshSizes,
+): Promise<number> {
+  if (name === "records") {
+    return (await createOuterMap(shim, (fd) => new ArrayOfMaps(shim, fd, name), sizes.records)).fd;
+  }
+  const [keySize, valueSize] = shapes[name];
+  const type = workload.mapTypes[name];
+  return createMap(shim, { type, name, keySize, valueSize, maxEntries: entriesOf(name, sizes) });
+}
+
+/** The reserved service ports: what holds for a VIP's ports that are not listed, and for destinations left alone. */
+export const unlistedId = 0;
+export const leaveId = 1;
+
+/** Creates the maps of a first generation, empty but for the reserved service ports. */
+export async function createMeshMaps(shim: Shim, sizes: MeshSizes): Promise<MeshMaps> {
+  const fds = new Map<string, number>();
+  try {
+    for (const name of workload.meshMaps) fds.set(name, await createOne(shim, name, sizes));
+  } catch (error) {
+    for (const fd of fds.values()) closeFd(shim, fd);
+    throw error;
+  }
+  const maps = typed(shim, (name) => fds.get(name)!);
+  const tier = { slot: 0, count: 0 };
+  maps.services.updateMany([
+    [unlistedId, { flags: 0, tier }],
+    [leaveId, { flags: workload.serviceFlag.SERVICE_LEAVE, tier }],
+  ]);
+  return maps;
+}
+
+/** Opens the maps pinned in a directory; `undefined` where they are not all there. */
+export function openMeshMaps(shim: Shim, directory: string): MeshMaps | undefined {
+  const fds = new Map<string, number>();
+  for (const name of workload.meshMaps) {
+    const fd = openPin(shim, `${directory}/${name}`);
+    if (fd === undefined) {
+      for (const open of fds.values()) closeFd(shim, open);
+      return undefined;
+    }
+    fds.set(name, fd);
+  }
+  return typed(shim, (name) => fds.get(name)!);
+}
+
+/** Pins the maps into a new directory. */
+export function pinMeshMaps(shim: Shim, maps: MeshMaps, directory: string): void {
+  Deno.mkdirSync(directory, { mode: 0o700 });
+  for (const [name, fd] of mapFds(maps)) pin(shim, fd, `${directory}/${name}`);
+}
+
+/**
+ * A larger generation beside the old one: maps that are large enough are shared, the others are copied. Nothing may write
+ * the old maps meanwhile but the kernel's own counting, of which a few counts may be lost.
+ */
+export async function growMeshMaps(
+  shim: Shim,
+  old: MeshMaps,
+  sizes: MeshSizes,
+  threads: number,
+): Promise<MeshMaps> {
+  const grown = new Set<string>(
+    workload.meshMaps.filter((name) =>
+      name !== "counters" && name !== "events" && entriesOf(name, sizes) > entriesOf(name, old.sizes)
+    ),
+  );
+  const fds = new Map<string, number>();
+  try {
+    for (const [name, fd] of mapFds(old)) {
+      // A second descriptor of the same map, so that each generation closes its own.
+      fds.set(name, grown.has(name) ? await createOne(shim, name, sizes) : reopen(shim, fd, name));
+    }
+    const maps = typed(shim, (name) => fds.get(name)!);
+    if (grown.has("frontends")) maps.frontends.updateMany([...old.frontends.entries()]);
+    if (grown.has("services")) maps.services.updateMany([...old.services.entries()]);
+    if (grown.has("endpoints")) maps.endpoints.updateMany([...old.endpoints.entries()]);
+    if (grown.has("endpoint_hits")) maps.endpointHits.updateMany([...old.endpointHits.entries()]);
+    if (grown.has("refusals")) maps.refusals.updateMany([...old.refusals.entries()]);
+    if (grown.has("records")) await copyOuterMap(old.records, maps.records, threads);
+    return maps;
+  } catch (error) {
+    for (const fd of fds.values()) closeFd(shim, fd);
+    throw error;
+  }
+}
+
+function reopen(shim: Shim, fd: number, name: string): number {
+  const copy = openMapById(shim, mapInfo(shim, fd).id);
+  if (copy === undefined) throw new Error(`map ${name} is gone while it is open`);
+  return copy;
+}

@@ -1,0 +1,23 @@
+/** Desired kernel state, what the kernel holds, and how it gets from one to the other. */
+export type { Applied, AppliedService, AppliedServicePort } from "./applied.ts";
+export { type CompileNode, compileService } from "./compile.ts";
+export { type Controller, type ControllerState, createController } from "./controller.ts";
+export { type Datapath, type DatapathOptions, type FlushReport, openDatapath } from "./datapath.ts";
+export * from "./desired.ts";
+export { KernelStateUnknown } from "./flush.ts";
+export { hooks } from "./hooks.ts";
+export { defaultSizes, eventsSize, mapMemories, type MeshMaps, type MeshSizes, openMeshMaps } from "./maps.ts";
+export { exists, foreignLayouts, type PinPaths, pinPaths, removePins } from "./pins.ts";
+export {
+  attachedCgroup,
+  defaultSocketSizes,
+  detachPrograms,
+  type HookStatus,
+  hookStatuses,
+  loadPrograms,
+  openSocketMaps,
+  probeFeatures,
+  type SocketSizes,
+  socketSizesOf,
+} from "./programs.ts";
+export { type Found, readBack } from "./read_back.ts";

@@ -1,0 +1,250 @@
+/** The programs: loaded over given maps, attached by pinned links, replaced atomically, detached. */
+
+import {
+  closeFd,
+  createLink,
+  detachLink,
+  hasHelper,
+  HashMap,
+  KernelError,
+  linkInfo,
+  type LoadedObject,
+  loadObject,
+  mapInfo,
+  openPin,
+  openProgramById,
+  pin,
+  type Shim,
+  u64,
+  updateLink,
+  workload,
+} from "../../ffi/mod.ts";
+import { createMap } from "../../ffi/mod.ts";
+import { type Hook, hooks } from "./hooks.ts";
+import { mapFds, type MeshMaps } from "./maps.ts";
+import { exists, removePins } from "./pins.ts";
+
+const programTypeSockAddr = 18; // BPF_PROG_TYPE_CGROUP_SOCK_ADDR
+const helperSetRetval = 187; // BPF_FUNC_set_retval
+
+/** What sockets remember. */
+export interface SocketMaps {
+  readonly peers: HashMap<bigint, workload.SocketPeer>;
+  readonly flows: HashMap<workload.FlowKey, workload.Flow>;
+  /** Missing until the first load: libbpf creates it, as it needs type information. */
+  readonly exemptFd: number | undefined;
+}
+
+/** Entries of the per-socket maps. */
+export interface SocketSizes {
+  readonly peers: number;
+  readonly flows: number;
+}
+
+export const defaultSocketSizes: SocketSizes = { peers: 65_536, flows: 16_384 };
+
+/** Opens the per-socket maps that are pinned, or creates them. Pinned ones keep their size: sockets refer to them. */
+export function openSocketMaps(shim: Shim, directory: string, sizes: SocketSizes): SocketMaps {
+  const open = (name: "socket_peers" | "flows", keySize: number, valueSize: number, maxEntries: number) =>
+    openPin(shim, `${directory}/${name}`) ??
+      createMap(shim, { type: workload.mapTypes[name], name, keySize, valueSize, maxEntries });
+  const { flowKey, flow, socketPeer } = workload;
+  return {
+    peers: new HashMap(shim, open("socket_peers", 8, socketPeer.size, sizes.peers), {
+      name: "socket_peers",
+      key: u64,
+      value: socketPeer,
+    }),
+    flows: new HashMap(shim, open("flows", flowKey.size, flow.size, sizes.flows), {
+      name: "flows",
+      key: flowKey,
+      value: flow,
+    }),
+    exemptFd: openPin(shim, `${directory}/exempt_sockets`),
+  };
+}
+
+/** Features of the kernel that the programs use where they are. */
+export interface Features {
+  /** A refusal can have an errno of its own; otherwise it is EPERM. */
+  readonly setRetval: boolean;
+}
+
+export function probeFeatures(shim: Shim): Features {
+  return { setRetval: hasHelper(shim, programTypeSockAddr, helperSetRetval) };
+}
+
+/** Loads the programs over these maps. @throws {KernelError} with the verifier's log */
+export function loadPrograms(
+  shim: Shim,
+  maps: MeshMaps,
+  sockets: SocketMaps,
+  features: Features,
+): LoadedObject {
+  const settings = new Uint8Array(workload.settings.size);
+  workload.settings.write(new DataView(settings.buffer), 0, { hasSetRetval: features.setRetval ? 1 : 0 });
+  const reuse = new Map<string, number>(mapFds(maps));
+  reuse.set("socket_peers", sockets.peers.fd);
+  reuse.set("flows", sockets.flows.fd);
+  if (sockets.exemptFd !== undefined) reuse.set("exempt_sockets", sockets.exemptFd);
+  return loadObject(shim, "workload", { reuse, readOnly: new Map([[".rodata.settings", settings]]) });
+}
+
+/** Pins the per-socket maps where they are not pinned yet. */
+export function pinSocketMaps(shim: Shim, object: LoadedObject, directory: string): void {
+  Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  for (const name of workload.socketMaps) {
+    if (!exists(`${directory}/${name}`)) pin(shim, object.map(name), `${directory}/${name}`);
+  }
+}
+
+/** The state of one hook's link. */
+export type LinkState = "attached" | "severed" | "elsewhere" | "missing";
+
+export interface HookStatus {
+  readonly hook: string;
+  readonly state: LinkState;
+  /** Id and kernel name of the program that the link holds. */
+  readonly programId: number | null;
+  readonly linkId: number | null;
+}
+
+function linkPath(directory: string, hook: Hook): string {
+  return `${directory}/${hook.name}`;
+}
+
+/**
+ * What the kernel says of each hook's pinned link.
+ *
+ * @param cgroupId the cgroup that it should be on (inode number); `undefined`: any
+ */
+export function hookStatuses(shim: Shim, directory: string, cgroupId: bigint | undefined): HookStatus[] {
+  return hooks.map((hook) => {
+    const fd = openPin(shim, linkPath(directory, hook));
+    if (fd === undefined) return { hook: hook.name, state: "missing", programId: null, linkId: null };
+    try {
+      const info = linkInfo(shim, fd);
+      const state = info.cgroupId === 0n
+        ? "severed"
+        : cgroupId !== undefined && info.cgroupId !== cgroupId
+        ? "elsewhere"
+        : "attached";
+      return { hook: hook.name, state, programId: info.programId, linkId: info.id };
+    } finally {
+      closeFd(shim, fd);
+    }
+  });
+}
+
+/** The cgroup that the pinned links are on (inode number): 0n where it is gone, `undefined` where there are no links. */
+export function attachedCgroup(shim: Shim, directory: string): bigint | undefined {
+  for (const hook of hooks) {
+    const fd = openPin(shim, linkPath(directory, hook));
+    if (fd === undefined) continue;
+    try {
+      return linkInfo(shim, fd).cgroupId;
+    } finally {
+      closeFd(shim, fd);
+    }
+  }
+  return undefined;
+}
+
+/** A hook whose link had to be made anew, and why. */
+export interface ReplacedLink {
+  readonly hook: string;
+  readonly was: "severed" | "elsewhere";
+}
+
+/**
+ * Puts the programs on every hook: through the pinned link where there is a good one (one atomic replacement), else by a
+ * new link that is pinned in its place. On an error every hook is as it was.
+ */
+export function attachPrograms(
+  shim: Shim,
+  object: LoadedObject,
+  cgroup: { readonly fd: number; readonly id: bigint },
+  directory: string,
+): ReplacedLink[] {
+  Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const replaced: ReplacedLink[] = [];
+  const undo: (() => void)[] = [];
+  const opened: number[] = [];
+  const keepOpen = (fd: number | undefined) => {
+    if (fd !== undefined) opened.push(fd);
+    return fd;
+  };
+  try {
+    for (const hook of hooks) {
+      const path = linkPath(directory, hook);
+      const program = object.program(hook.program);
+      const existing = keepOpen(openPin(shim, path));
+      const info = existing === undefined ? undefined : linkInfo(shim, existing);
+      if (existing !== undefined && info?.cgroupId === cgroup.id) {
+        const old = keepOpen(openProgramById(shim, info.programId));
+        updateLink(shim, existing, program, hook.name);
+        undo.push(() => {
+          if (old !== undefined) updateLink(shim, existing, old, hook.name);
+        });
+        continue;
+      }
+      const link = createLink(shim, program, cgroup.fd, hook.attachType, hook.name);
+      keepOpen(link);
+      undo.push(() => {
+        detachLink(shim, link, hook.name);
+        removePins(`${path}.new`);
+      });
+      // Beside first and then over the old one, so that there is always a pinned link.
+      removePins(`${path}.new`);
+      pin(shim, link, `${path}.new`);
+      if (info) replaced.push({ hook: hook.name, was: info.cgroupId === 0n ? "severed" : "elsewhere" });
+    }
+  } catch (error) {
+    for (const step of undo.reverse()) step();
+    throw error;
+  } finally {
+    for (const fd of opened) closeFd(shim, fd);
+  }
+  for (const hook of hooks) {
+    const path = linkPath(directory, hook);
+    if (!exists(`${path}.new`)) continue;
+    const old = openPin(shim, path);
+    if (old !== undefined) {
+      if (linkInfo(shim, old).cgroupId !== 0n) detachLink(shim, old, hook.name);
+      closeFd(shim, old);
+    }
+    Deno.renameSync(`${path}.new`, path);
+  }
+  return replaced;
+}
+
+/** Takes the programs off every hook and removes the links' pins. Returns how many links there were. */
+export function detachPrograms(shim: Shim, directory: string): number {
+  let count = 0;
+  for (const hook of hooks.toReversed()) {
+    for (const path of [linkPath(directory, hook), `${linkPath(directory, hook)}.new`]) {
+      const fd = openPin(shim, path);
+      if (fd === undefined) continue;
+      try {
+        detachLink(shim, fd, hook.name);
+        count++;
+      } catch (error) {
+        // A severed link has nothing to detach from.
+        if (!(error instanceof KernelError)) throw error;
+      } finally {
+        closeFd(shim, fd);
+      }
+      Deno.removeSync(path);
+    }
+  }
+  removePins(directory);
+  return count;
+}
+
+/** Entries of the per-socket maps that are in force, which may not be those asked for. */
+export function socketSizesOf(sockets: SocketMaps): SocketSizes {
+  return {
+    peers: mapInfo(sockets.peers.shim, sockets.peers.fd).maxEntries,
+    flows: mapInfo(sockets.flows.shim, sockets.flows.fd).maxEntries,
+  };
+}

@@ -1,0 +1,121 @@
+/** Reads the kernel's state back: what an agent finds that takes over, and what `status` shows without an agent. */
+
+import { workload } from "../../ffi/mod.ts";
+import { bytesToAddress } from "../mesh/mod.ts";
+import { readRecord } from "../records/mod.ts";
+import { frontendText } from "./applied.ts";
+import type { MeshMaps } from "./maps.ts";
+
+export interface FoundEndpoint {
+  readonly index: number;
+  readonly address: string;
+  readonly port: number;
+  readonly usable: boolean;
+  readonly generation: number;
+}
+
+export interface FoundTier {
+  readonly slot: number;
+  readonly capacity: number;
+  readonly weighted: boolean;
+  /** The record's entries up to its length, as they are. */
+  readonly entries: readonly workload.RecordEntry[];
+  /** By position; of an alias table by row. */
+  readonly rows: readonly FoundEndpoint[];
+}
+
+export interface FoundServicePort {
+  readonly id: number;
+  readonly flags: number;
+  readonly tier: FoundTier | null;
+}
+
+export interface FoundFrontend {
+  readonly address: string;
+  readonly port: number;
+  readonly protocol: number;
+  readonly id: number;
+}
+
+/** Everything that a connection could reach. The kernel knows no names: services and workloads are the agent's words. */
+export interface Found {
+  /** By `frontendText`. */
+  readonly frontends: ReadonlyMap<string, FoundFrontend>;
+  /** Those that a frontend refers to. */
+  readonly servicePorts: ReadonlyMap<number, FoundServicePort>;
+  /** The generation of every endpoint index that was ever used. */
+  readonly generations: ReadonlyMap<number, number>;
+  /** Slots that hold a record to which nothing refers. */
+  readonly orphanSlots: readonly number[];
+}
+
+/** @throws {Error} where the maps contradict each other: somebody else changed them */
+export function readBack(maps: MeshMaps): Found {
+  const frontends = new Map<string, FoundFrontend>();
+  for (const [key, value] of maps.frontends.entries()) {
+    const frontend = {
+      address: bytesToAddress(key.address),
+      port: key.port,
+      protocol: key.protocol,
+      id: value.servicePort,
+    };
+    frontends.set(frontendText(frontend as Parameters<typeof frontendText>[0]), frontend);
+  }
+
+  const endpoints = new Map<number, workload.Endpoint>();
+  for (const [index, endpoint] of maps.endpoints.entries()) {
+    if (endpoint.generation !== 0) endpoints.set(index, endpoint);
+  }
+
+  const wanted = new Set([...frontends.values()].map((frontend) => frontend.id));
+  const servicePorts = new Map<number, FoundServicePort>();
+  for (const [id, value] of maps.services.entries()) {
+    if (wanted.has(id)) {
+      servicePorts.set(id, { id, flags: value.flags, tier: readTier(maps, id, value.tier, endpoints) });
+    }
+  }
+
+  const usedSlots = new Set([...servicePorts.values()].map((port) => port.tier?.slot));
+  const placeholder = maps.records.lookup(0);
+  const orphanSlots = [...maps.records.entries()]
+    .filter(([slot, id]) => slot !== 0 && id !== placeholder && !usedSlots.has(slot))
+    .map(([slot]) => slot);
+  const generations = new Map([...endpoints].map(([index, endpoint]) => [index, endpoint.generation]));
+  return { frontends, servicePorts, generations, orphanSlots };
+}
+
+function readTier(
+  maps: MeshMaps,
+  id: number,
+  tier: workload.Tier,
+  endpoints: ReadonlyMap<number, workload.Endpoint>,
+): FoundTier | null {
+  if (tier.count === 0) return null;
+  const weighted = (tier.count & workload.tierFlag.TIER_WEIGHTED) !== 0;
+  const count = (tier.count & ~workload.tierFlag.TIER_WEIGHTED) >>> 0;
+  const record = readRecord(maps.records, tier.slot);
+  const length = weighted ? count * 2 : count;
+  if (!record || record.capacity < length) {
+    throw new Error(
+      `service port ${id} in map services names record ${tier.slot} with ${length} entries, which is ` +
+        `${
+          record ? `only ${record.capacity} long` : "not there"
+        }: somebody else changed the maps; run: weft detach`,
+    );
+  }
+  const entries = record.entries.slice(0, length);
+  const rows = (weighted ? entries.filter((_, position) => position % 2 === 0) : entries).map(
+    ({ endpoint: index }) => {
+      const endpoint = endpoints.get(index);
+      if (!endpoint) {
+        throw new Error(
+          `record ${tier.slot} names endpoint ${index}, which was never written: run: weft detach`,
+        );
+      }
+      const { generation, flags, port } = endpoint;
+      const usable = (flags & workload.endpointFlag.ENDPOINT_USABLE) !== 0;
+      return { index, address: bytesToAddress(endpoint.address), port, usable, generation };
+    },
+  );
+  return { slot: tier.slot, capacity: record.capacity, weighted, entries, rows };
+}

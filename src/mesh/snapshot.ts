@@ -1,0 +1,245 @@
+/** One immutable, complete picture of the mesh, with the indexes that compiling it needs. */
+
+import { sameContents } from "./_equal.ts";
+import {
+  type Mesh,
+  type NetworkAddress,
+  type Policy,
+  policyKey,
+  type Service,
+  type ServiceKey,
+  serviceKey,
+  type Workload,
+} from "./model.ts";
+import { emptyMap, type MapDraft, type PersistentMap } from "./persistent_map.ts";
+
+export interface Snapshot {
+  /** By uid. */
+  readonly workloads: PersistentMap<Workload>;
+  /** By `serviceKey`. */
+  readonly services: PersistentMap<Service>;
+  /** By `policyKey`. */
+  readonly policies: PersistentMap<Policy>;
+  /** Service → uid → workload that names the service, whether or not the service is known. */
+  readonly members: PersistentMap<PersistentMap<Workload>>;
+  /** Uid → the services whose own `endpoints` name that workload, whether or not it is known. */
+  readonly writers: PersistentMap<readonly ServiceKey[]>;
+  /**
+   * `vipKey` → the services that list this VIP, in the source's order: that of the file, or for a source that
+   * tells edits that of arrival (a service that is told anew keeps its place).
+   */
+  readonly claims: PersistentMap<readonly ServiceKey[]>;
+}
+
+/** What a source adds, replaces and takes away in one step. Removing what is not there is no error. */
+export interface MeshEdit {
+  readonly upsertWorkloads?: readonly Workload[];
+  /** Uids. */
+  readonly removeWorkloads?: readonly string[];
+  readonly upsertServices?: readonly Service[];
+  readonly removeServices?: readonly ServiceKey[];
+  readonly upsertPolicies?: readonly Policy[];
+  /** `namespace/name`. */
+  readonly removePolicies?: readonly string[];
+}
+
+/** `network/address`: the key of a VIP in `Snapshot.claims`. */
+export function vipKey(vip: NetworkAddress): string {
+  return `${vip.network}/${vip.address}`;
+}
+
+export function emptySnapshot(): Snapshot {
+  return {
+    workloads: emptyMap(),
+    services: emptyMap(),
+    policies: emptyMap(),
+    members: emptyMap(),
+    writers: emptyMap(),
+    claims: emptyMap(),
+  };
+}
+
+/**
+ * The snapshot after an edit: first the removals, then the rest; of two values with one identity the last counts.
+ *
+ * A value that says the same as the one that is there already changes nothing and leaves the old object in place.
+ *
+ * @returns the very same snapshot where nothing changed.
+ */
+export function editSnapshot(snapshot: Snapshot, edit: MeshEdit): Snapshot {
+  const draft = draftOf(snapshot);
+  for (const uid of edit.removeWorkloads ?? []) removeWorkload(draft, uid);
+  for (const key of edit.removeServices ?? []) removeService(draft, key);
+  for (const key of edit.removePolicies ?? []) draft.policies.delete(key);
+  for (const workload of edit.upsertWorkloads ?? []) putWorkload(draft, workload);
+  for (const service of edit.upsertServices ?? []) putService(draft, service);
+  for (const policy of edit.upsertPolicies ?? []) putPolicy(draft, policy);
+  return finish(draft, snapshot);
+}
+
+/**
+ * The snapshot that says what `mesh` says and nothing else.
+ *
+ * What `mesh` says unchanged keeps its old object, so that it costs nothing later on.
+ *
+ * @returns the very same snapshot where nothing changed.
+ */
+export function replaceMesh(snapshot: Snapshot, mesh: Mesh): Snapshot {
+  const draft = draftOf(snapshot);
+  const places = new Map(mesh.services.map((service, place) => [serviceKey(service), place]));
+  for (const uid of keysGone(snapshot.workloads, mesh.workloads, (each) => each.uid)) {
+    removeWorkload(draft, uid);
+  }
+  for (const key of keysGone(snapshot.services, mesh.services, serviceKey)) removeService(draft, key);
+  for (const key of keysGone(snapshot.policies, mesh.policies, policyKey)) draft.policies.delete(key);
+  for (const workload of mesh.workloads) putWorkload(draft, workload);
+  for (const service of mesh.services) putService(draft, service);
+  for (const policy of mesh.policies) putPolicy(draft, policy);
+  orderClaims(draft, mesh.services, places);
+  return finish(draft, snapshot);
+}
+
+/** The keys of `before` that no value of `after` has. */
+function keysGone<V>(before: PersistentMap<V>, after: readonly V[], keyOf: (value: V) => string): string[] {
+  if (before.size === 0) return [];
+  const present = new Set(after.map(keyOf));
+  return [...before.keys()].filter((key) => !present.has(key));
+}
+
+interface SnapshotDraft {
+  readonly workloads: MapDraft<Workload>;
+  readonly services: MapDraft<Service>;
+  readonly policies: MapDraft<Policy>;
+  readonly members: MapDraft<PersistentMap<Workload>>;
+  /** The members of each service that was touched so far. */
+  readonly membersOf: Map<ServiceKey, MapDraft<Workload>>;
+  readonly writers: MapDraft<readonly ServiceKey[]>;
+  readonly claims: MapDraft<readonly ServiceKey[]>;
+}
+
+function draftOf(snapshot: Snapshot): SnapshotDraft {
+  return {
+    workloads: snapshot.workloads.draft(),
+    services: snapshot.services.draft(),
+    policies: snapshot.policies.draft(),
+    members: snapshot.members.draft(),
+    membersOf: new Map(),
+    writers: snapshot.writers.draft(),
+    claims: snapshot.claims.draft(),
+  };
+}
+
+function finish(draft: SnapshotDraft, before: Snapshot): Snapshot {
+  for (const [key, membersDraft] of draft.membersOf) {
+    const members = membersDraft.finish();
+    if (members.size === 0) draft.members.delete(key);
+    else draft.members.set(key, members);
+  }
+  const after: Snapshot = {
+    workloads: draft.workloads.finish(),
+    services: draft.services.finish(),
+    policies: draft.policies.finish(),
+    members: draft.members.finish(),
+    writers: draft.writers.finish(),
+    claims: draft.claims.finish(),
+  };
+  // The other indexes follow from workloads and services; the order of claims may change by itself.
+  const unchanged = after.workloads === before.workloads && after.services === before.services &&
+    after.policies === before.policies && after.claims === before.claims;
+  return unchanged ? before : after;
+}
+
+function membersOf(draft: SnapshotDraft, key: ServiceKey): MapDraft<Workload> {
+  let members = draft.membersOf.get(key);
+  if (members === undefined) {
+    members = (draft.members.get(key) ?? emptyMap<Workload>()).draft();
+    draft.membersOf.set(key, members);
+  }
+  return members;
+}
+
+function putWorkload(draft: SnapshotDraft, workload: Workload): void {
+  const { uid } = workload;
+  const old = draft.workloads.get(uid);
+  if (old !== undefined) {
+    if (sameContents(old, workload)) return;
+    for (const key of old.services.keys()) {
+      if (!workload.services.has(key)) membersOf(draft, key).delete(uid);
+    }
+  }
+  draft.workloads.set(uid, workload);
+  for (const key of workload.services.keys()) membersOf(draft, key).set(uid, workload);
+}
+
+function removeWorkload(draft: SnapshotDraft, uid: string): void {
+  const old = draft.workloads.get(uid);
+  if (old === undefined) return;
+  draft.workloads.delete(uid);
+  for (const key of old.services.keys()) membersOf(draft, key).delete(uid);
+}
+
+function putService(draft: SnapshotDraft, service: Service): void {
+  const key = serviceKey(service);
+  const old = draft.services.get(key);
+  if (old !== undefined && sameContents(old, service)) return;
+  draft.services.set(key, service);
+  moveMentions(draft.claims, key, old?.vips.map(vipKey) ?? [], service.vips.map(vipKey));
+  moveMentions(draft.writers, key, writtenUids(old), writtenUids(service));
+}
+
+function removeService(draft: SnapshotDraft, key: ServiceKey): void {
+  const old = draft.services.get(key);
+  if (old === undefined) return;
+  draft.services.delete(key);
+  moveMentions(draft.claims, key, old.vips.map(vipKey), []);
+  moveMentions(draft.writers, key, writtenUids(old), []);
+}
+
+function writtenUids(service: Service | undefined): string[] {
+  return service?.endpoints.map((endpoint) => endpoint.workloadUid) ?? [];
+}
+
+function putPolicy(draft: SnapshotDraft, policy: Policy): void {
+  const key = policyKey(policy);
+  const old = draft.policies.get(key);
+  if (old === undefined || !sameContents(old, policy)) draft.policies.set(key, policy);
+}
+
+/** Takes `service` out of the lists of the names that it no longer mentions and puts it last in those of new ones. */
+function moveMentions(
+  index: MapDraft<readonly ServiceKey[]>,
+  service: ServiceKey,
+  before: readonly string[],
+  after: readonly string[],
+): void {
+  const kept = new Set(after);
+  for (const name of before) {
+    if (kept.has(name)) continue;
+    const others = (index.get(name) ?? []).filter((key) => key !== service);
+    if (others.length === 0) index.delete(name);
+    else index.set(name, others);
+  }
+  for (const name of kept) {
+    const keys = index.get(name) ?? [];
+    if (!keys.includes(service)) index.set(name, [...keys, service]);
+  }
+}
+
+/** Puts the claimants of every contested VIP into the order of their places. */
+function orderClaims(
+  draft: SnapshotDraft,
+  services: readonly Service[],
+  places: ReadonlyMap<ServiceKey, number>,
+): void {
+  const placeOf = (key: ServiceKey) => places.get(key) ?? 0;
+  for (const service of services) {
+    for (const vip of service.vips) {
+      const key = vipKey(vip);
+      const claimants = draft.claims.get(key) ?? [];
+      if (claimants.every((claimant, i) => i === 0 || placeOf(claimants[i - 1]) < placeOf(claimant))) {
+        continue;
+      }
+      draft.claims.set(key, claimants.toSorted((a, b) => placeOf(a) - placeOf(b)));
+    }
+  }
+}

@@ -1,0 +1,13 @@
+/** Variable-length lists in the kernel. */
+export { createIndexAllocator, type IndexAllocator } from "./index_allocator.ts";
+export {
+  capacityFor,
+  copyOuterMap,
+  createOuterMap,
+  createRecordPool,
+  type FoundRecord,
+  type NewRecord,
+  readRecord,
+  type RecordPool,
+  type RecordWrite,
+} from "./pool.ts";
