@@ -122,7 +122,7 @@ const volatile struct {
 	enum counter counter;
 } layouts = {};
 
-/* Set by the agent before loading: features of this kernel (probed, not guessed from its version). */
-const volatile __u32 has_set_retval = 0; /* bpf_set_retval in connect and sendmsg (5.18) */
+/* Set by the agent before loading; the verifier then sees constants and drops what is switched off. */
+const volatile struct settings settings SEC(".rodata.settings") = {};
 
 #endif

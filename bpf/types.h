@@ -124,6 +124,11 @@ struct refusal_event {
 	__u8 command[16];
 };
 
+/* Features of this kernel: probed by the agent, not guessed from a version. */
+struct settings {
+	__u32 has_set_retval; /* bpf_set_retval in connect and sendmsg (5.18): a refusal's errno; else it is EPERM */
+};
+
 /* Indexes into `counters`. */
 enum counter {
 	COUNTER_TCP_BALANCED,

@@ -24,7 +24,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 static __always_inline int refuse(int error)
 {
-	if (has_set_retval)
+	if (settings.has_set_retval)
 		bpf_set_retval(-error);
 	return DENY;
 }

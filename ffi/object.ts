@@ -6,12 +6,10 @@ import { cstring, payload, type Shim } from "./shim.ts";
 const logSize = 64 * 1024;
 
 export interface ObjectOptions {
-  /** Sizes, by map. */
-  readonly maxEntries: Readonly<Record<string, number>>;
   /** Maps that exist already, by name: used instead of new ones. */
   readonly reuse: ReadonlyMap<string, number>;
-  /** 32-bit values at byte offsets of read-only data, before loading. */
-  readonly readOnly: readonly { readonly offset: number; readonly value: number }[];
+  /** The bytes of read-only data sections, by the section's name. */
+  readonly readOnly: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
 }
 
 /** A loaded object. Its file descriptors close with it; what is pinned or linked stays. */
@@ -38,23 +36,12 @@ export function loadObject(shim: Shim, name: string, options: ObjectOptions): Lo
   const pointer = Deno.UnsafePointer.create(handle[0]);
   const close = () => void call.weft_object_close(pointer);
   try {
-    for (const [map, size] of Object.entries(options.maxEntries)) {
-      check(
-        call.weft_object_set_max_entries(pointer, cstring(map), size),
-        `size ${size} for map ${map} of`,
-        what,
-      );
-    }
     for (const [map, fd] of options.reuse) {
       check(call.weft_object_reuse_map(pointer, cstring(map), fd), `reuse map ${map} in`, what);
     }
-    for (const { offset, value } of options.readOnly) {
-      const word = new Uint32Array([value]);
-      check(
-        call.weft_object_set_initial(pointer, cstring(".rodata"), offset, word, 4),
-        "set read-only data of",
-        what,
-      );
+    for (const [section, bytes] of options.readOnly) {
+      const result = call.weft_object_set_initial(pointer, cstring(section), 0, bytes, bytes.length);
+      check(result, `set section ${section} of`, what);
     }
     const loaded = call.weft_object_load(pointer, log, logSize);
     if (loaded < 0) throw new KernelError("load", what, -loaded, logText());

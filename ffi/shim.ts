@@ -4,7 +4,6 @@ import { check } from "./kernel_error.ts";
 
 const symbols = {
   weft_object_open: { parameters: ["buffer", "u64", "buffer", "buffer", "u32", "buffer"], result: "i32" },
-  weft_object_set_max_entries: { parameters: ["pointer", "buffer", "u32"], result: "i32" },
   weft_object_reuse_map: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
   weft_object_set_initial: { parameters: ["pointer", "buffer", "u32", "buffer", "u32"], result: "i32" },
   weft_object_load: { parameters: ["pointer", "buffer", "u32"], result: "i32" },
@@ -86,7 +85,8 @@ export function cstring(value: string): Uint8Array<ArrayBuffer> {
  * Puts a library into an anonymous file and loads it from there: nothing is written where others could replace it, and a
  * compiled binary needs no files beside it.
  *
- * The dynamic linker knows a loaded library by its SONAME, so those that the shim needs are found once they are loaded.
+ * The dynamic linker knows a loaded library by its SONAME, so those that the shim needs are found once they are loaded. It
+ * also knows it by the path it was loaded from: the file stays open, so that no other gets the same number.
  */
 function loadFromMemory<S extends Deno.ForeignLibraryInterface>(
   name: string,
@@ -94,19 +94,14 @@ function loadFromMemory<S extends Deno.ForeignLibraryInterface>(
 ): Deno.DynamicLibrary<S> {
   const libc = Deno.dlopen("libc.so.6", {
     memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
-    close: { parameters: ["i32"], result: "i32" },
   });
   const closeOnExec = 1;
   const fd = libc.symbols.memfd_create(cstring(name), closeOnExec);
-  try {
-    if (fd < 0) throw new Error(`memfd_create failed for ${name}; is /proc mounted and memory left?`);
-    const path = `/proc/self/fd/${fd}`;
-    Deno.writeFileSync(path, payload(name));
-    return Deno.dlopen(path, symbols);
-  } finally {
-    libc.symbols.close(fd);
-    libc.close();
-  }
+  libc.close();
+  if (fd < 0) throw new Error(`memfd_create failed for ${name}: no memory, or no file descriptor left`);
+  const path = `/proc/self/fd/${fd}`;
+  Deno.writeFileSync(path, payload(name));
+  return Deno.dlopen(path, symbols);
 }
 
 /** Loads the shim and the libraries it needs. */

@@ -82,13 +82,6 @@ static struct bpf_map *find_map(void *object, const char *name)
 	return bpf_object__find_map_by_name(object, name);
 }
 
-int weft_object_set_max_entries(void *object, const char *map, uint32_t max_entries)
-{
-	struct bpf_map *found = find_map(object, map);
-
-	return found ? bpf_map__set_max_entries(found, max_entries) : -ENOENT;
-}
-
 int weft_object_reuse_map(void *object, const char *map, int fd)
 {
 	struct bpf_map *found = find_map(object, map);

@@ -16,7 +16,6 @@
 /* object.c: BPF objects. `log` receives what libbpf and the verifier said, as text, cut at the front if it is too long. */
 WEFT_EXPORT int weft_object_open(const void *bytes, uint64_t size, const char *name, char *log, uint32_t log_size,
 				 void **object);
-WEFT_EXPORT int weft_object_set_max_entries(void *object, const char *map, uint32_t max_entries);
 WEFT_EXPORT int weft_object_reuse_map(void *object, const char *map, int fd);
 WEFT_EXPORT int weft_object_set_initial(void *object, const char *map, uint32_t offset, const void *bytes,
 					uint32_t size);

@@ -318,6 +318,22 @@ export const refusalEvent: Codec<RefusalEvent> = {
   },
 };
 
+/** `struct settings`, 4 bytes. */
+export interface Settings {
+  /** 32 bits. */
+  readonly hasSetRetval: number;
+}
+
+export const settings: Codec<Settings> = {
+  size: 4,
+  read: (view, at) => ({
+    hasSetRetval: view.getUint32(at + 0, true),
+  }),
+  write: (view, at, value) => {
+    view.setUint32(at + 0, value.hasSetRetval, true);
+  },
+};
+
 /** `enum tier_flag` */
 export const tierFlag = {
   TIER_WEIGHTED: 2147483648,

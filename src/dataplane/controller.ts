@@ -45,7 +45,7 @@ const maxRetryMs = 30_000;
 
 export function createController(options: ControllerOptions): Controller {
   const { datapath, node } = options;
-  let applied = emptySnapshot;
+  let applied = emptySnapshot();
   let newest: Snapshot | undefined;
   let firstFlushDone = false;
   let lastFlush: ControllerState["lastFlush"];

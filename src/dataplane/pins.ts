@@ -3,10 +3,12 @@
  * leaves one complete set.
  *
  *     v<schema>/        the mesh maps of the current generation
- *     v<schema>.new/    the next generation, while the programs are moved over to it
- *     v<schema>.old/    the one before, for an instant
+ *     v<schema>-new/    the next generation, while the programs are moved over to it
+ *     v<schema>-old/    the one before, for an instant
  *     sockets-v<hash>/  per-socket state, which outlives generations
  *     links/            one link a hook
+ *
+ * A bpf filesystem takes no dots in names.
  */
 
 import { workload } from "../../ffi/mod.ts";
@@ -25,8 +27,8 @@ export function pinPaths(root: string): PinPaths {
   return {
     root,
     maps: `${root}/v${workload.schema}`,
-    nextMaps: `${root}/v${workload.schema}.new`,
-    previousMaps: `${root}/v${workload.schema}.old`,
+    nextMaps: `${root}/v${workload.schema}-new`,
+    previousMaps: `${root}/v${workload.schema}-old`,
     sockets: `${root}/sockets-v${workload.socketSchema}`,
     links: `${root}/links`,
   };
@@ -71,5 +73,5 @@ export function foreignLayouts(paths: PinPaths): string[] {
   if (!exists(paths.root)) return [];
   const ours = [paths.maps, paths.sockets].map((path) => path.slice(paths.root.length + 1));
   return [...Deno.readDirSync(paths.root)].map((entry) => entry.name)
-    .filter((name) => /^(sockets-)?v[0-9a-f]+(\.new|\.old)?$/.test(name) && !ours.includes(name));
+    .filter((name) => /^(sockets-)?v[0-9a-f]+(-new|-old)?$/.test(name) && !ours.includes(name));
 }

@@ -192,11 +192,11 @@ export function attachPrograms(
       keepOpen(link);
       undo.push(() => {
         detachLink(shim, link, hook.name);
-        removePins(`${path}.new`);
+        removePins(`${path}-new`);
       });
       // Beside first and then over the old one, so that there is always a pinned link.
-      removePins(`${path}.new`);
-      pin(shim, link, `${path}.new`);
+      removePins(`${path}-new`);
+      pin(shim, link, `${path}-new`);
       if (info) replaced.push({ hook: hook.name, was: info.cgroupId === 0n ? "severed" : "elsewhere" });
     }
   } catch (error) {
@@ -207,13 +207,13 @@ export function attachPrograms(
   }
   for (const hook of hooks) {
     const path = linkPath(directory, hook);
-    if (!exists(`${path}.new`)) continue;
+    if (!exists(`${path}-new`)) continue;
     const old = openPin(shim, path);
     if (old !== undefined) {
       if (linkInfo(shim, old).cgroupId !== 0n) detachLink(shim, old, hook.name);
       closeFd(shim, old);
     }
-    Deno.renameSync(`${path}.new`, path);
+    Deno.renameSync(`${path}-new`, path);
   }
   return replaced;
 }
@@ -222,7 +222,7 @@ export function attachPrograms(
 export function detachPrograms(shim: Shim, directory: string): number {
   let count = 0;
   for (const hook of hooks.toReversed()) {
-    for (const path of [linkPath(directory, hook), `${linkPath(directory, hook)}.new`]) {
+    for (const path of [linkPath(directory, hook), `${linkPath(directory, hook)}-new`]) {
       const fd = openPin(shim, path);
       if (fd === undefined) continue;
       try {
