@@ -48,6 +48,7 @@ const symbols = {
   weft_netns_create: { parameters: [], result: "i32" },
   weft_mount_bpffs: { parameters: ["buffer"], result: "i32" },
   weft_lock_file: { parameters: ["buffer"], result: "i32" },
+  weft_open_directory: { parameters: ["buffer"], result: "i32" },
   weft_close: { parameters: ["i32"], result: "i32" },
   weft_socket_timeout: { parameters: ["i32", "u32"], result: "i32" },
   weft_socket_bind: { parameters: ["i32", "buffer"], result: "i32" },
@@ -123,4 +124,21 @@ export function openShim(): Shim {
 /** Closes a file descriptor of the shim's. */
 export function closeFd(shim: Shim, fd: number): void {
   check(shim.call.weft_close(fd), "close", `file descriptor ${fd}`);
+}
+
+/** Opens a directory, such as a cgroup's; the file descriptor is the caller's. */
+export function openDirectory(shim: Shim, path: string): number {
+  return check(shim.call.weft_open_directory(cstring(path)), "open", path);
+}
+
+/** Mounts a bpf filesystem. */
+export function mountBpffs(shim: Shim, path: string): void {
+  check(shim.call.weft_mount_bpffs(cstring(path)), "mount a bpf filesystem at", path);
+}
+
+/** Locks a file (made if need be, mode 0600) while the descriptor is open; `undefined` where somebody else has it. */
+export function lockFile(shim: Shim, path: string): number | undefined {
+  const fd = shim.call.weft_lock_file(cstring(path));
+  const EWOULDBLOCK = 11;
+  return fd === -EWOULDBLOCK ? undefined : check(fd, "lock", path);
 }

@@ -165,3 +165,10 @@ int weft_close(int fd)
 {
 	return close(fd) ? -errno : 0;
 }
+
+int weft_open_directory(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}

@@ -81,6 +81,8 @@ WEFT_EXPORT int weft_netns_create(void);
 WEFT_EXPORT int weft_mount_bpffs(const char *path);
 /* Creates the file if need be, mode 0600, and locks it for as long as the descriptor is open; -EWOULDBLOCK: somebody has it. */
 WEFT_EXPORT int weft_lock_file(const char *path);
+/* For calls that take a cgroup or a namespace. */
+WEFT_EXPORT int weft_open_directory(const char *path);
 WEFT_EXPORT int weft_close(int fd);
 
 /* socket.c: blocking calls with a time limit in milliseconds. */
