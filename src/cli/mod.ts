@@ -1,0 +1,5 @@
+export { type AppContext, runApp } from "./app.ts";
+export type { Command } from "./command.ts";
+export { commands } from "./commands.ts";
+export { Interrupted, signalOnInterruption } from "./interrupted.ts";
+export { standardOutput } from "./text_output.ts";
