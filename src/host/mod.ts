@@ -1,0 +1,27 @@
+/** What the Linux host offers: cgroups, the BPF file system, network namespaces, processes. */
+export { bpffsPath, ensureBpffs } from "./bpffs.ts";
+export {
+  type Cgroup,
+  cgroup2Mount,
+  cgroupId,
+  cgroupProcesses,
+  createCgroup,
+  inCgroup,
+  removeLeftoverCgroups,
+} from "./cgroup.ts";
+export { HostError } from "./host_error.ts";
+export { type Mount, mountOf, mounts } from "./mountinfo.ts";
+export {
+  deleteNamespaces,
+  inNamespace,
+  ipBatch,
+  listNamespaces,
+  namespacePath,
+  removeLeftoverNamespaces,
+} from "./netns.ts";
+export { createNetwork, type NamespaceOptions, type Network, type NetworkOptions } from "./network.ts";
+export { isLeftover, ownedName, ownerTag } from "./owner.ts";
+export { type Child, inPlace, type Place, spawn, type SpawnOptions } from "./process.ts";
+export { endProcesses } from "./process_end.ts";
+export { CommandError, run } from "./run.ts";
+export { sleep } from "./sleep.ts";
