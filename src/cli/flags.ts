@@ -36,11 +36,10 @@ export async function parseArguments(
   const specs = command.flags;
   const names = specs.map((flag) => flag.name);
   const unknown: string[] = [];
-  const parsed = parseArgs(separateShortValues(specs, args), {
+  const parsed = parseArgs(spellOut(specs, args), {
     string: ["_", ...specs.filter((flag) => flag.kind !== "boolean").map((flag) => flag.name)],
     boolean: specs.filter((flag) => flag.kind === "boolean").map((flag) => flag.name),
     collect: names,
-    alias: Object.fromEntries(specs.flatMap((flag) => flag.short ? [[flag.name, flag.short]] : [])),
     unknown: (arg, key) => {
       if (key === undefined) return true;
       unknown.push(arg.startsWith("--") ? arg.replace(/=.*/s, "") : `-${key}`);
@@ -62,13 +61,21 @@ export async function parseArguments(
   return { flags, args: nameArguments(command.positionals, parsed._.map(String), remedy) };
 }
 
-/** Turns `-ojson` into `-o=json`, which `parseArgs` would take for `-o -j -s -o -n`. */
-function separateShortValues(specs: readonly FlagSpec[], args: readonly string[]): string[] {
-  const letters = specs.filter((flag) => flag.kind !== "boolean").flatMap((flag) => flag.short ?? []);
-  const end = args.indexOf("--");
+/**
+ * Spells flags in the way that `parseArgs` can only read as they are meant: the long name for the letter, and `=true` behind
+ * a boolean, which would otherwise swallow an argument that happens to be `true` or `false`.
+ */
+function spellOut(specs: readonly FlagSpec[], args: readonly string[]): string[] {
+  const end = args.includes("--") ? args.indexOf("--") : args.length;
   return args.map((arg, index) => {
-    const isFlag = /^-[A-Za-z][^=]/.test(arg) && (end === -1 || index < end);
-    return isFlag && letters.includes(arg[1]) ? `-${arg[1]}=${arg.slice(2)}` : arg;
+    if (index >= end) return arg;
+    const [, letter, value] = arg.match(/^-([A-Za-z])=?(.*)$/s) ?? [];
+    const flag = specs.find((spec) =>
+      arg === `--${spec.name}` || letter !== undefined && letter === spec.short
+    );
+    if (flag === undefined) return arg;
+    if (flag.kind === "boolean") return value ? arg : `--${flag.name}=true`;
+    return value ? `--${flag.name}=${value}` : `--${flag.name}`;
   });
 }
 
