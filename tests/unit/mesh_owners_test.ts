@@ -2,24 +2,14 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { type Service, serviceKey } from "../../src/mesh/model.ts";
 import { ownerOf } from "../../src/mesh/owners.ts";
+import { service } from "./_mesh.ts";
 
 /** Reads `namespace/hostname`, followed by `+` where canonical and `-` where only its namespace sees it. */
 function claimant(text: string): Service {
-  const [namespace, hostname] = text.replace(/[+-]+$/, "").split("/");
-  return {
-    name: hostname,
-    namespace,
-    hostname,
-    vips: [],
-    ranges: [],
-    ports: new Map(),
-    loadBalancer: null,
-    ipFamilies: null,
+  return service(text.replace(/[+-]+$/, ""), [], {
     canonical: text.includes("+"),
     visibility: text.includes("-") ? "Namespace" : "Public",
-    needsWaypoint: false,
-    endpoints: [],
-  };
+  });
 }
 
 const cases: { why: string; claimants: string[]; owner: string | undefined }[] = [

@@ -1,16 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { diff, emptyMap, mapOf, type PersistentMap } from "../../src/mesh/persistent_map.ts";
-
-/** Numbers in 0..1, the same ones in every run (mulberry32). */
-function randomFrom(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
+import { randomFrom } from "./_random.ts";
 
 function assertHolds<V>(map: PersistentMap<V>, expected: ReadonlyMap<string, V>): void {
   assert.equal(map.size, expected.size);

@@ -1,0 +1,54 @@
+/** Values of the mesh model for tests: everything that a test does not say has the default of a mesh file. */
+
+import type { Policy, Service, ServiceKey, Workload } from "../../src/mesh/mod.ts";
+
+/** A healthy workload with the address 10.0.0.1, a member of these services without port mappings of its own. */
+export function workload(
+  uid: string,
+  services: readonly ServiceKey[],
+  change: Partial<Workload> = {},
+): Workload {
+  return {
+    uid,
+    name: uid,
+    namespace: "shop",
+    addresses: ["10.0.0.1"],
+    network: "",
+    node: "",
+    clusterId: "",
+    locality: { region: "", zone: "", subzone: "" },
+    status: "Healthy",
+    capacity: 1,
+    hostname: "",
+    waypoint: null,
+    networkGateway: null,
+    services: new Map(services.map((key) => [key, new Map()])),
+    authorizationPolicies: [],
+    ...change,
+  };
+}
+
+/** A public service with the port 80 → 8080 and these VIPs on the default network. */
+export function service(key: ServiceKey, vips: readonly string[], change: Partial<Service> = {}): Service {
+  const [namespace, hostname] = key.split("/");
+  return {
+    name: hostname,
+    namespace,
+    hostname,
+    vips: vips.map((address) => ({ network: "", address })),
+    ranges: [],
+    ports: new Map([[80, 8080]]),
+    loadBalancer: null,
+    ipFamilies: null,
+    canonical: false,
+    visibility: "Public",
+    needsWaypoint: false,
+    endpoints: [],
+    ...change,
+  };
+}
+
+/** A policy of the namespace shop. */
+export function policy(name: string, change: Partial<Policy> = {}): Policy {
+  return { name, namespace: "shop", scope: "Namespace", action: "Deny", dryRun: false, ...change };
+}
