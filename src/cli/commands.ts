@@ -1,7 +1,19 @@
 import type { Command } from "./command.ts";
+import { detachCommand } from "./detach.ts";
+import { endpointsCommand } from "./endpoints.ts";
+import { runCommand } from "./run.ts";
+import { servicesCommand } from "./services.ts";
+import { statusCommand } from "./status.ts";
 import { versionCommand } from "./version_command.ts";
+import { workloadsCommand } from "./workloads.ts";
 
 /** All commands but `help`, in the order in which help lists them. */
 export const commands: readonly Command[] = [
+  runCommand,
+  statusCommand,
+  servicesCommand,
+  workloadsCommand,
+  endpointsCommand,
+  detachCommand,
   versionCommand,
 ];

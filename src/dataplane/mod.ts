@@ -6,7 +6,14 @@ export { type Datapath, type DatapathOptions, type FlushReport, openDatapath } f
 export * from "./desired.ts";
 export { KernelStateUnknown } from "./flush.ts";
 export { hooks } from "./hooks.ts";
-export { defaultSizes, eventsSize, mapMemories, type MeshMaps, type MeshSizes, openMeshMaps } from "./maps.ts";
+export {
+  defaultSizes,
+  eventsSize,
+  mapMemories,
+  type MeshMaps,
+  type MeshSizes,
+  openMeshMaps,
+} from "./maps.ts";
 export { exists, foreignLayouts, type PinPaths, pinPaths, removePins } from "./pins.ts";
 export {
   attachedCgroup,
@@ -20,4 +27,5 @@ export {
   type SocketSizes,
   socketSizesOf,
 } from "./programs.ts";
-export { type Found, readBack } from "./read_back.ts";
+export { type Found, type FoundTier, readBack, readTier } from "./read_back.ts";
+export { sweepFlows } from "./sweep.ts";

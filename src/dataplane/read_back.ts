@@ -84,7 +84,8 @@ export function readBack(maps: MeshMaps): Found {
   return { frontends, servicePorts, generations, orphanSlots };
 }
 
-function readTier(
+/** Reads one tier with its record; `endpoints` are those by index. */
+export function readTier(
   maps: MeshMaps,
   id: number,
   tier: workload.Tier,

@@ -1,0 +1,362 @@
+/**
+ * The agent's life: take over or start, put the first configuration into the kernel, attach, follow the mesh file, and leave
+ * the kernel serving (or not) at the end.
+ */
+
+import { closeFd, lockFile, mountBpffs, openDirectory, openShim, type Shim } from "../../ffi/mod.ts";
+import { MeshFileError, readMeshFile, watchFile } from "../config/mod.ts";
+import {
+  type Controller,
+  createController,
+  type Datapath,
+  foreignLayouts,
+  hookStatuses,
+  type MeshSizes,
+  openDatapath,
+  type PinPaths,
+  pinPaths,
+  probeFeatures,
+  removePins,
+  type SocketSizes,
+  socketSizesOf,
+  sweepFlows,
+} from "../dataplane/mod.ts";
+import { cgroupId, ensureBpffs, HostError } from "../host/mod.ts";
+import { emptySnapshot, type Mesh, replaceMesh, type Snapshot } from "../mesh/mod.ts";
+import { serveAdmin } from "../observe/admin_server.ts";
+import type { StatusResponse } from "../observe/api.ts";
+import { meshMapStatuses, readCounters, socketMapStatuses } from "../observe/kernel_status.ts";
+import type { Logger } from "../observe/log.ts";
+import { detachAll } from "./detach.ts";
+import { probePublishThreads } from "./publish_threads.ts";
+import { watchRefusals } from "./refusals.ts";
+import { runtimePaths } from "./runtime_paths.ts";
+import { endpointViews, serviceViews, workloadViews } from "./views.ts";
+
+export interface AgentOptions {
+  readonly version: string;
+  readonly meshFile: string;
+  /** The most that the mesh file may have, in bytes. */
+  readonly maxMeshBytes: number;
+  /** The cgroup's directory. */
+  readonly cgroup: string;
+  readonly pinRoot: string;
+  /** @default below /run/weft, named after the pin root */
+  readonly socket: string | undefined;
+  readonly network: string;
+  readonly sizes: MeshSizes;
+  readonly socketSizes: SocketSizes;
+}
+
+/** How the agent leaves the kernel. */
+export type Leave = "keep" | "detach";
+
+/** How often the kernel's refusals are logged and its leftovers swept, in milliseconds. */
+const refusalsEveryMs = 1000;
+const sweepEveryMs = 10_000;
+
+/**
+ * Runs until the signal aborts.
+ *
+ * @param leave asked at the end: what to do with what the kernel serves
+ * @throws {HostError | KernelError | MeshFileError} at the start, with nothing attached that was not before
+ */
+export async function runAgent(
+  options: AgentOptions,
+  log: Logger,
+  signal: AbortSignal,
+  leave: () => Leave,
+): Promise<void> {
+  if (Deno.uid() !== 0) {
+    throw new HostError(
+      "weft run needs root: it loads BPF programs and attaches them to a cgroup",
+      "run it with sudo",
+    );
+  }
+  const meshFile = await readMeshFile(options.meshFile, { maxBytes: options.maxMeshBytes });
+  using stack = new DisposableStack();
+  const shim = openShim();
+  const cgroup = openCgroup(shim, options.cgroup);
+  stack.defer(() => closeFd(shim, cgroup.fd));
+  ensureBpffs(options.pinRoot, (at) => mountBpffs(shim, at));
+  const runtime = lockRuntime(shim, options);
+  stack.defer(() => closeFd(shim, runtime.lockFd));
+
+  const paths = pinPaths(options.pinRoot);
+  Deno.mkdirSync(paths.root, { recursive: true, mode: 0o700 });
+  const features = probeFeatures(shim);
+  if (!features.setRetval) {
+    log.warn(
+      "this kernel has no bpf_set_retval (5.18): refused connections get EPERM instead of EHOSTUNREACH",
+    );
+  }
+  const publishThreads = await probePublishThreads(shim);
+  const datapath = openDatapath(shim, {
+    paths,
+    sizes: options.sizes,
+    socketSizes: options.socketSizes,
+    cgroup,
+    features,
+    publishThreads,
+  });
+  stack.defer(() => datapath.close());
+  if (datapath.tookOver) log.info("took over what an earlier agent left serving", { pinRoot: paths.root });
+  warnOfOtherSize(datapath, options.socketSizes, log);
+
+  const startedAt = new Date();
+  const source = createSource(options, log);
+  const controller = createController({
+    datapath,
+    node: { network: options.network },
+    onFlush: (report, first) => {
+      if (report.grownTo) {
+        log.warn("the mesh outgrew the maps: moved to a larger generation", { ...report.grownTo });
+      }
+      if (first || report.services > 0) {
+        log.info(first ? "first configuration is in the kernel" : "flushed", {
+          ...report,
+          grownTo: undefined,
+        });
+      }
+    },
+    onError: (message, retryInMs) => log.error(message, { retryInMs }),
+  });
+  let attached = false;
+  const admin = serveAdmin(runtime.socket, {
+    status: () => status({ shim, options, paths, cgroup, datapath, controller, source, startedAt, attached }),
+    services: () => serviceViews(datapath, controller.state.applied, options.network),
+    workloads: () => workloadViews(controller.state.applied),
+    endpoints: (service) => endpointViews(datapath, controller, service, options.network),
+  });
+  const timers: ReturnType<typeof setInterval>[] = [];
+  try {
+    controller.submit(source.accept(meshFile));
+    await controller.idle();
+    if (controller.state.error) {
+      throw new HostError(controller.state.error, "weft doctor tells what this host can do");
+    }
+    for (const { hook, was } of datapath.attach()) {
+      const why = was === "severed" ? "its cgroup was removed" : "it was on another cgroup";
+      log.warn(`replaced the link on ${hook}: ${why}`, { cgroup: options.cgroup });
+    }
+    attached = true;
+    for (const name of foreignLayouts(paths)) removePins(`${paths.root}/${name}`);
+    log.info("serving", { cgroup: options.cgroup, pinRoot: paths.root, socket: runtime.socket });
+
+    const refusals = watchRefusals(shim, datapath.maps!.eventsFd, log);
+    stack.defer(() => refusals.close());
+    timers.push(setInterval(() => refusals.read(), refusalsEveryMs));
+    timers.push(setInterval(() => sweepFlows(datapath.sockets), sweepEveryMs));
+    const ended = new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    await Promise.race([ended, followFile(options, source, controller, signal)]);
+    refusals.read();
+  } finally {
+    for (const timer of timers) clearInterval(timer);
+    await controller.stop().catch((error) =>
+      log.error("the last flush left something undone", { reason: String(error) })
+    );
+    await admin.close();
+  }
+  if (leave() === "detach") {
+    const count = detachAll(shim, paths);
+    log.info("detached", { links: count });
+  } else {
+    log.info("stopped; the kernel goes on serving (weft detach removes everything)");
+  }
+}
+
+function openCgroup(shim: Shim, path: string): { fd: number; id: bigint } {
+  try {
+    return { fd: openDirectory(shim, path), id: cgroupId(path) };
+  } catch (error) {
+    const remedy = "name a directory of cgroup v2 with --cgroup, or leave it out for the root";
+    throw new HostError(`cannot open the cgroup ${path}: ${(error as Error).message}`, remedy, {
+      cause: error,
+    });
+  }
+}
+
+function lockRuntime(shim: Shim, options: AgentOptions): { socket: string; lockFd: number } {
+  const runtime = runtimePaths(options.pinRoot, options.socket);
+  Deno.mkdirSync(runtime.directory, { recursive: true, mode: 0o700 });
+  const lockFd = lockFile(shim, runtime.lock);
+  if (lockFd === undefined) {
+    throw new HostError(
+      `another agent runs with the pin root ${options.pinRoot} (it holds ${runtime.lock})`,
+      "stop it first, or choose another --pin-root",
+    );
+  }
+  return { socket: runtime.socket, lockFd };
+}
+
+function warnOfOtherSize(datapath: Datapath, wanted: SocketSizes, log: Logger): void {
+  const have = socketSizesOf(datapath.sockets);
+  if (have.peers === wanted.peers && have.flows === wanted.flows) return;
+  log.warn(
+    "the per-socket maps keep the size they have, as sockets refer to them; weft detach removes them",
+    {
+      have,
+      wanted,
+    },
+  );
+}
+
+/** The mesh file as a source of snapshots. */
+interface Source {
+  accept(file: { mesh: Mesh; warnings: readonly string[] }): Snapshot;
+  reject(error: unknown): void;
+  readonly snapshot: Snapshot;
+  readonly error: string | undefined;
+  readonly warnings: readonly string[];
+}
+
+function createSource(options: AgentOptions, log: Logger): Source {
+  let snapshot = emptySnapshot();
+  let error: string | undefined;
+  let warnings: readonly string[] = [];
+  return {
+    accept: (file) => {
+      const before = snapshot.services.size;
+      const next = replaceMesh(snapshot, file.mesh);
+      const removed = [...snapshot.services.keys()].filter((key) => !next.services.has(key)).length;
+      if (before > 0 && removed * 2 > before) {
+        log.warn(`the mesh file removes ${removed} of ${before} services`, {
+          file: options.meshFile,
+          left: next.services.size,
+        });
+      }
+      for (const warning of file.warnings) log.warn(warning);
+      warnings = file.warnings;
+      error = undefined;
+      snapshot = next;
+      return snapshot;
+    },
+    reject: (cause) => {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      error = `the mesh file is refused, the old configuration stays in force: ${reason}`;
+      log.error(error);
+    },
+    get snapshot() {
+      return snapshot;
+    },
+    get error() {
+      return error;
+    },
+    get warnings() {
+      return warnings;
+    },
+  };
+}
+
+/** Reloads the file whenever it has changed. */
+async function followFile(
+  options: AgentOptions,
+  source: Source,
+  controller: Controller,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const _ of watchFile(options.meshFile, { signal })) {
+    try {
+      controller.submit(
+        source.accept(await readMeshFile(options.meshFile, { maxBytes: options.maxMeshBytes })),
+      );
+    } catch (error) {
+      if (!(error instanceof MeshFileError)) throw error;
+      source.reject(error);
+    }
+  }
+}
+
+interface StatusParts {
+  readonly shim: Shim;
+  readonly options: AgentOptions;
+  readonly paths: PinPaths;
+  readonly cgroup: { readonly id: bigint };
+  readonly datapath: Datapath;
+  readonly controller: Controller;
+  readonly source: Source;
+  readonly startedAt: Date;
+  readonly attached: boolean;
+}
+
+function status(parts: StatusParts): StatusResponse {
+  const { shim, options, paths, cgroup, datapath, controller, source } = parts;
+  const { maps, applied, pool, sockets } = datapath;
+  const state = controller.state;
+  const programs = hookStatuses(shim, paths.links, cgroup.id);
+  const bad = parts.attached ? programs.filter((program) => program.state !== "attached") : [];
+  const counters = maps ? readCounters(maps) : {};
+  const frontends = [...applied.services.values()].reduce((sum, service) => sum + service.frontends.size, 0);
+  const use = {
+    frontends,
+    services: applied.servicePortIds.used + 2,
+    endpoints: applied.endpointIndexes.used,
+    records: pool.slots.used,
+  };
+  const errors = [
+    ...bad.map((program) => `the link on ${program.hook} is ${program.state}: restart the agent`),
+    ...[source.error, state.error].filter((error) => error !== undefined),
+  ];
+  return {
+    ready: parts.attached && bad.length === 0 && state.firstFlushDone,
+    agent: {
+      pid: Deno.pid,
+      version: options.version,
+      startedAt: parts.startedAt.toISOString(),
+      source: options.meshFile,
+      network: options.network,
+    },
+    pinRoot: paths.root,
+    cgroup: options.cgroup,
+    programs,
+    maps: maps
+      ? [...meshMapStatuses(maps, use, pool.memory()), ...socketMapStatuses(shim, sockets)]
+      : socketMapStatuses(shim, sockets),
+    counters,
+    mesh: {
+      services: state.applied.services.size,
+      workloads: state.applied.workloads.size,
+      policies: state.applied.policies.size,
+    },
+    flushes: state.flushes,
+    lastFlush: state.lastFlush
+      ? {
+        at: state.lastFlush.at.toISOString(),
+        services: state.lastFlush.services,
+        endpointsWritten: state.lastFlush.endpointsWritten,
+        recordsPublished: state.lastFlush.recordsPublished,
+        durationMs: state.lastFlush.durationMs,
+      }
+      : null,
+    needsWaypoint: [...state.applied.services.entries()].filter(([, service]) => service.needsWaypoint).map((
+      [key],
+    ) => key),
+    errors,
+    warnings: [...source.warnings, ...stateWarnings(counters)],
+  };
+}
+
+/** What the kernel's counters mean where they should be 0. */
+function stateWarnings(counters: Record<string, number>): string[] {
+  const warnings: string[] = [];
+  if (counters.state_full > 0) {
+    warnings.push(
+      `the per-socket state was full: ${counters.state_full} connects were balanced without it ` +
+        "(their getpeername shows the endpoint); raise --max-sockets",
+    );
+  }
+  if (counters.send_refused_full > 0) {
+    warnings.push(
+      `the per-socket state was full: ${counters.send_refused_full} UDP sends were refused; raise --max-flows`,
+    );
+  }
+  if (counters.broken > 0) {
+    warnings.push(
+      `${counters.broken} look-ups found the maps contradicting each other: does something else write them?`,
+    );
+  }
+  return warnings;
+}

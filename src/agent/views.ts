@@ -1,0 +1,158 @@
+/** What the agent tells: names from its snapshot, everything else from the kernel. */
+
+import {
+  type AppliedService,
+  type AppliedServicePort,
+  type Controller,
+  type Datapath,
+  type DesiredService,
+} from "../dataplane/mod.ts";
+import { formatAddressPort, type Service, type Snapshot, type Workload } from "../mesh/mod.ts";
+import type { EndpointsResponse, ServiceView, WorkloadView } from "../observe/api.ts";
+import { readRecord } from "../records/mod.ts";
+import { kernelShares } from "./kernel_shares.ts";
+
+const byText = (a: string, b: string) => a < b ? -1 : a > b ? 1 : 0;
+
+/** All values of a map of counters by index, read in batches. */
+function readAll(map: { entries(): Iterable<[number, bigint]> } | undefined): ReadonlyMap<number, number> {
+  const values = new Map<number, number>();
+  for (const [index, value] of map?.entries() ?? []) {
+    if (value !== 0n) values.set(index, Number(value));
+  }
+  return values;
+}
+
+/** Every endpoint index of a service, each once. */
+function indexesOf(service: AppliedService): Set<number> {
+  return new Set(
+    [...service.servicePorts.values()].flatMap((port) => port.tier?.rows.map((row) => row.index) ?? []),
+  );
+}
+
+function noteOf(service: Service, applied: AppliedService | undefined, network: string): string {
+  if (service.needsWaypoint) return "needs waypoint";
+  if (service.loadBalancer?.mode === "Passthrough") return "passthrough";
+  if (service.visibility === "Namespace") return "visible in its namespace only: not served";
+  const here = service.vips.filter((vip) => vip.network === network);
+  if (here.length === 0) return service.vips.length === 0 ? "no VIP" : "no VIP on this network";
+  const owned = new Set(applied?.desired.frontends.map((frontend) => frontend.address));
+  const lost = here.filter((vip) => !owned.has(vip.address));
+  return lost.length > 0 ? `another service owns ${lost.map((vip) => vip.address).join(", ")}` : "";
+}
+
+/** One row a service. */
+export function serviceViews(datapath: Datapath, snapshot: Snapshot, network: string): ServiceView[] {
+  const hits = readAll(datapath.maps?.endpointHits);
+  const refusals = readAll(datapath.maps?.refusals);
+  return [...snapshot.services.entries()].sort(([a], [b]) => byText(a, b)).map(([key, service]) => {
+    const applied = datapath.applied.services.get(key);
+    const ports = [...applied?.servicePorts.values() ?? []];
+    const sum = (values: ReadonlyMap<number, number>, indexes: Iterable<number>) =>
+      [...indexes].reduce((total, index) => total + (values.get(index) ?? 0), 0);
+    return {
+      service: key,
+      vips: service.vips.map((vip) => vip.network ? `${vip.network}/${vip.address}` : vip.address),
+      ports: [...service.ports].map(([port, targetPort]) => ({ port, targetPort })),
+      usable: Math.max(0, ...ports.map((port) => port.tier?.rows.length ?? 0)),
+      members: snapshot.members.get(key)?.size ?? 0,
+      connections: applied ? sum(hits, indexesOf(applied)) : 0,
+      refused: sum(refusals, ports.map((port) => port.id)),
+      note: noteOf(service, applied, network),
+    };
+  });
+}
+
+/** One row a workload. */
+export function workloadViews(snapshot: Snapshot): WorkloadView[] {
+  return [...snapshot.workloads.values()].sort((a, b) => byText(a.uid, b.uid)).map((workload: Workload) => {
+    const { region, zone, subzone } = workload.locality;
+    return {
+      uid: workload.uid,
+      addresses: [...workload.addresses],
+      network: workload.network,
+      node: workload.node,
+      locality: [region, zone, subzone].join("/").replace(/\/+$/, ""),
+      status: workload.status,
+      capacity: workload.capacity,
+      services: [...workload.services.keys()],
+    };
+  });
+}
+
+/**
+ * The endpoints of one service: which of them the kernel chooses and how often, and who is kept out and why.
+ *
+ * @param name `namespace/hostname`, or what identifies one service alone: its hostname or its name
+ */
+export function endpointViews(
+  datapath: Datapath,
+  controller: Controller,
+  name: string,
+  network: string,
+): EndpointsResponse | undefined {
+  const snapshot = controller.state.applied;
+  const key = findService(snapshot, name);
+  if (key === undefined) return undefined;
+  const applied = datapath.applied.services.get(key);
+  const service = snapshot.services.get(key)!;
+  const rows = applied?.desired.servicePorts.flatMap((port) => {
+    const placed = applied.servicePorts.get(port.key);
+    return placed ? portRows(datapath, port, placed) : [];
+  });
+  const excluded = applied?.desired.excluded.map((one) => ({
+    port: one.port,
+    family: familyName(one.family),
+    uid: one.uid,
+    endpoint: "",
+    weight: snapshot.workloads.get(one.uid)?.capacity ?? 0,
+    share: 0,
+    connections: 0,
+    state: `kept out: ${one.reason}`,
+  }));
+  return {
+    service: key,
+    note: noteOf(service, applied, network),
+    endpoints: [...rows ?? [], ...excluded ?? []],
+  };
+}
+
+function familyName(family: 4 | 6): "IPv4" | "IPv6" {
+  return family === 4 ? "IPv4" : "IPv6";
+}
+
+function portRows(
+  datapath: Datapath,
+  port: DesiredService["servicePorts"][number],
+  placed: AppliedServicePort,
+): EndpointsResponse["endpoints"] {
+  const { maps } = datapath;
+  const inKernel = maps?.services.lookup(placed.id);
+  const record = maps && inKernel && inKernel.tier.count !== 0
+    ? readRecord(maps.records, inKernel.tier.slot)
+    : undefined;
+  const shares = inKernel && record ? kernelShares(inKernel.tier, record.entries) : new Map<number, number>();
+  const indexes = new Map(placed.tier?.rows.map((row) => [row.desired.key, row.index]));
+  return port.tiers.flatMap((tier) => tier.endpoints).map((endpoint) => {
+    const index = indexes.get(endpoint.key);
+    const share = index === undefined ? 0 : shares.get(index) ?? 0;
+    return {
+      port: port.port,
+      family: familyName(port.family),
+      uid: endpoint.uid,
+      endpoint: formatAddressPort(endpoint.address, endpoint.port),
+      weight: endpoint.weight,
+      share: Math.min(1, share),
+      connections: index === undefined ? 0 : Number(maps?.endpointHits.lookup(index) ?? 0n),
+      state: endpoint.weight === 0 ? "capacity 0: never chosen" : share > 0 ? "serving" : "not in the kernel",
+    };
+  });
+}
+
+function findService(snapshot: Snapshot, name: string): string | undefined {
+  if (snapshot.services.has(name)) return name;
+  const matches = [...snapshot.services.entries()]
+    .filter(([, service]) => service.hostname === name || service.name === name)
+    .map(([key]) => key);
+  return matches.length === 1 ? matches[0] : undefined;
+}

@@ -1,0 +1,46 @@
+import { ask } from "./ask.ts";
+import { defineCommand } from "./command.ts";
+import { pinRootFlag, socketFlag } from "./common_flags.ts";
+import { exitCodes } from "./exit_codes.ts";
+import { outputFlag, printOutput } from "./output.ts";
+import { renderTable } from "./table.ts";
+
+/** The command `weft endpoints`. */
+export const endpointsCommand = defineCommand({
+  name: "endpoints",
+  summary: "show one service's endpoints: which are chosen, how often, and who is kept out",
+  description:
+    "For each port and address family of the service: its endpoints with weight, the share of connections that the " +
+    "kernel gives each (read from the kernel's own record), and how many connections each got; and the members that " +
+    "are kept out, each with the reason.",
+  flags: [outputFlag, pinRootFlag, socketFlag],
+  positionals: [{
+    name: "SERVICE",
+    help: "NAMESPACE/HOSTNAME, or a hostname or name that only one service has",
+  }],
+  examples: [{ command: "weft endpoints shop/web.shop.mesh.test", help: "where do its connections go?" }],
+  async run(context) {
+    const { endpointsResponse } = await import("../observe/api.ts");
+    const path = `/endpoints?service=${encodeURIComponent(context.args.SERVICE)}`;
+    const answer = await ask(context.flags, path, endpointsResponse);
+    await printOutput(context, context.flags.output, answer, () => {
+      const title = answer.note ? `${answer.service}: ${answer.note}\n` : "";
+      const table = renderTable(
+        ["PORT", "FAMILY", "ENDPOINT", "WORKLOAD", "WEIGHT", "SHARE", "CONNECTIONS", "STATE"],
+        answer.endpoints.map((endpoint) => [
+          endpoint.port,
+          endpoint.family,
+          endpoint.endpoint,
+          endpoint.uid,
+          endpoint.weight,
+          `${(endpoint.share * 100).toFixed(1)}%`,
+          endpoint.connections,
+          endpoint.state === "serving" ? endpoint.state : { text: endpoint.state, style: "yellow" },
+        ]),
+        context.stdout.style,
+      );
+      return title + table;
+    });
+    return exitCodes.ok;
+  },
+});

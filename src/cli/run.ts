@@ -1,0 +1,149 @@
+import { z } from "zod";
+import { defineCommand } from "./command.ts";
+import { cgroupFlag, pinRootFlag, socketFlag } from "./common_flags.ts";
+import { exitCodes } from "./exit_codes.ts";
+import { Interrupted } from "./interrupted.ts";
+import { UsageError } from "./user_error.ts";
+import { version } from "./version.ts";
+
+const size = { kind: "integer", valueName: "N", minimum: 1, maximum: 2 ** 30 } as const;
+
+/** Paths that are pinned or locked must mean the same to every process. */
+const absolutePath = z.string().regex(/^\/[^\0]*$/, "must be an absolute path").transform((path) =>
+  path.replace(/(?<=.)\/+$/, "")
+);
+
+/** The command `weft run`. */
+export const runCommand = defineCommand({
+  name: "run",
+  summary: "run the agent: balance every connect() of a cgroup over the mesh's endpoints",
+  description:
+    "Loads the BPF programs, puts the mesh file into the kernel and attaches to the cgroup; then stays in the " +
+    "foreground, follows the file, and logs one line per event. A file that is refused changes nothing: what was " +
+    "served goes on being served.\n\n" +
+    "No packet passes through the agent. When it stops or dies the kernel serves on, and the next start takes over; " +
+    "Ctrl-C on a terminal detaches, unless --keep is given.",
+  flags: [
+    {
+      kind: "string",
+      name: "mesh",
+      valueName: "FILE",
+      env: "WEFT_MESH",
+      required: true,
+      help: "the mesh file (YAML): workloads, services, policies",
+    },
+    cgroupFlag,
+    pinRootFlag,
+    socketFlag,
+    {
+      kind: "string",
+      name: "network",
+      valueName: "NAME",
+      env: "WEFT_NETWORK",
+      default: "",
+      help: "this node's network: VIPs and workloads of others are not programmed",
+    },
+    { kind: "boolean", name: "keep", help: "leave the kernel serving at the end, also on Ctrl-C" },
+    { kind: "boolean", name: "detach", help: "detach at the end, also on SIGTERM" },
+    {
+      kind: "choice",
+      name: "log-format",
+      valueName: "FORMAT",
+      env: "WEFT_LOG_FORMAT",
+      choices: ["auto", "text", "json"],
+      default: "auto",
+      help: "how to log; auto: text on a terminal, else JSON",
+    },
+    {
+      kind: "choice",
+      name: "log-level",
+      valueName: "LEVEL",
+      env: "WEFT_LOG_LEVEL",
+      choices: ["debug", "info", "warn", "error"],
+      default: "info",
+      help: "the least that is logged",
+    },
+    {
+      ...size,
+      name: "max-mesh-bytes",
+      env: "WEFT_MAX_MESH_BYTES",
+      default: 64 * 1024 * 1024,
+      help: "a larger mesh file is refused",
+    },
+    {
+      ...size,
+      name: "max-sockets",
+      env: "WEFT_MAX_SOCKETS",
+      default: 65_536,
+      help: "connected sockets whose VIP is remembered",
+    },
+    {
+      ...size,
+      name: "max-flows",
+      env: "WEFT_MAX_FLOWS",
+      default: 16_384,
+      help: "entries for unconnected UDP: three for a socket's first VIP, two for each other",
+    },
+    { ...size, name: "frontends", default: 16_384, help: "first size of the map; it grows by itself" },
+    { ...size, name: "service-ports", default: 8_192, help: "first size of the map; it grows by itself" },
+    { ...size, name: "endpoints", default: 16_384, help: "first size of the map; it grows by itself" },
+    { ...size, name: "records", default: 8_192, help: "first size of the map; it grows by itself" },
+  ],
+  positionals: [],
+  examples: [
+    { command: "weft run --mesh examples/two-zones.yaml", help: "balance the whole node" },
+    {
+      command: "weft run --mesh mesh.yaml --cgroup /sys/fs/cgroup/system.slice --log-format json",
+      help: "only what runs below one cgroup",
+    },
+  ],
+  async run(context) {
+    const { flags } = context;
+    if (flags.keep && flags.detach) {
+      throw new UsageError("--keep and --detach exclude each other", "give one of them");
+    }
+    const [{ runAgent }, { createLogger }, { cgroup2Mount }] = await Promise.all([
+      import("../agent/mod.ts"),
+      import("../observe/log.ts"),
+      import("../host/mod.ts"),
+    ]);
+    const format = flags["log-format"] === "auto"
+      ? (context.stderr.isTerminal ? "text" : "json")
+      : flags["log-format"];
+    const log = createLogger({ format, level: flags["log-level"] });
+    const pinRoot = absolutePath.safeParse(flags["pin-root"]);
+    if (!pinRoot.success) {
+      throw new UsageError(`--pin-root ${pinRoot.error.issues[0].message}`, "such as /sys/fs/bpf/weft");
+    }
+    await runAgent(
+      {
+        version,
+        meshFile: flags.mesh,
+        maxMeshBytes: flags["max-mesh-bytes"],
+        cgroup: flags.cgroup ?? cgroup2Mount(),
+        pinRoot: pinRoot.data,
+        socket: flags.socket,
+        network: flags.network,
+        sizes: {
+          frontends: flags.frontends,
+          // Two are reserved.
+          services: Math.max(flags["service-ports"], 2),
+          endpoints: flags.endpoints,
+          // Slot 0 is the placeholder's.
+          records: Math.max(flags.records, 2),
+        },
+        socketSizes: { peers: flags["max-sockets"], flows: flags["max-flows"] },
+      },
+      log,
+      context.signal,
+      () => {
+        if (flags.keep || flags.detach) return flags.keep ? "keep" : "detach";
+        const reason: unknown = context.signal.reason;
+        const onTerminal = reason instanceof Interrupted && reason.signal === "SIGINT" &&
+          context.stdinIsTerminal;
+        return onTerminal ? "detach" : "keep";
+      },
+    );
+    return exitCodes.ok;
+  },
+});

@@ -1,0 +1,84 @@
+/** The agent's own interface: HTTP and JSON on a UNIX socket that only its owner can open. */
+
+import type { EndpointsResponse, ServiceView, StatusResponse, WorkloadView } from "./api.ts";
+
+/** Where the answers come from. */
+export interface AdminViews {
+  status(): StatusResponse;
+  services(): ServiceView[];
+  workloads(): WorkloadView[];
+  /** `undefined`: there is no such service. */
+  endpoints(service: string): EndpointsResponse | undefined;
+}
+
+export interface AdminServer {
+  close(): Promise<void>;
+}
+
+/**
+ * Serves until closed. A socket that a killed agent left is replaced: the caller holds the lock that says it is dead.
+ *
+ * @param path its directory exists and is the owner's alone
+ */
+export function serveAdmin(path: string, views: AdminViews): AdminServer {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  const before = Deno.umask(0o177);
+  try {
+    const server = Deno.serve(
+      { path, transport: "unix", onListen: () => {} },
+      (request) => answer(request, views),
+    );
+    return {
+      close: async () => {
+        await server.shutdown();
+        await Deno.remove(path).catch(() => {});
+      },
+    };
+  } finally {
+    Deno.umask(before);
+  }
+}
+
+function answer(request: Request, views: AdminViews): Response {
+  const url = new URL(request.url);
+  if (request.method !== "GET") {
+    return failure(405, "only GET is answered", "see weft --help for what can be asked");
+  }
+  try {
+    switch (url.pathname) {
+      case "/status":
+        return Response.json(views.status());
+      case "/services":
+        return Response.json(views.services());
+      case "/workloads":
+        return Response.json(views.workloads());
+      case "/endpoints": {
+        const service = url.searchParams.get("service") ?? "";
+        const found = views.endpoints(service);
+        return found
+          ? Response.json(found)
+          : failure(404, `there is no service ${service}`, "weft services lists those that there are");
+      }
+      default:
+        return failure(
+          404,
+          `nothing answers at ${url.pathname}`,
+          "/status, /services, /workloads, /endpoints do",
+        );
+    }
+  } catch (error) {
+    return failure(
+      500,
+      error instanceof Error ? error.message : String(error),
+      "the agent's log may say more",
+    );
+  }
+}
+
+function failure(status: number, error: string, remedy: string): Response {
+  return Response.json({ error, remedy }, { status });
+}

@@ -1,0 +1,107 @@
+/**
+ * What the agent tells over its UNIX socket, as zod schemas: the server builds these values, the client checks them, and
+ * `-o json` prints them. GET `/status`, `/services`, `/workloads`, `/endpoints?service=NAMESPACE/HOSTNAME`.
+ */
+
+import { z } from "zod";
+
+const count = z.number().int().nonnegative();
+
+/** One hook's pinned link. */
+export const programStatus = z.object({
+  hook: z.string(),
+  /** `severed`: the cgroup that the link was on is gone. `elsewhere`: the link is on another cgroup. */
+  state: z.enum(["attached", "severed", "elsewhere", "missing"]),
+  programId: count.nullable(),
+  linkId: count.nullable(),
+});
+
+export const mapStatus = z.object({
+  name: z.string(),
+  /** Entries in use; `null` where nobody counts them. */
+  used: count.nullable(),
+  size: count,
+  /** Charged kernel memory. */
+  bytes: count,
+});
+
+export const statusResponse = z.object({
+  /** The programs are attached and the first configuration is in the kernel. */
+  ready: z.boolean(),
+  agent: z.object({
+    pid: count,
+    version: z.string(),
+    startedAt: z.string(),
+    source: z.string(),
+    network: z.string(),
+  }).nullable(),
+  pinRoot: z.string(),
+  cgroup: z.string(),
+  programs: z.array(programStatus),
+  maps: z.array(mapStatus),
+  counters: z.record(z.string(), count),
+  mesh: z.object({ services: count, workloads: count, policies: count }).nullable(),
+  flushes: count,
+  lastFlush: z.object({
+    at: z.string(),
+    services: count,
+    endpointsWritten: count,
+    recordsPublished: count,
+    durationMs: z.number().nonnegative(),
+  }).nullable(),
+  /** Services that are not balanced yet because they need a waypoint. */
+  needsWaypoint: z.array(z.string()),
+  errors: z.array(z.string()),
+  warnings: z.array(z.string()),
+});
+export type StatusResponse = z.infer<typeof statusResponse>;
+
+export const serviceView = z.object({
+  service: z.string(),
+  vips: z.array(z.string()),
+  ports: z.array(z.object({ port: count, targetPort: count })),
+  /** Endpoints that may be chosen, and all members; of the first port where they differ by port. */
+  usable: count,
+  members: count,
+  connections: count,
+  refused: count,
+  /** Why it is not balanced, or what else deserves a word. */
+  note: z.string(),
+});
+export const servicesResponse = z.array(serviceView);
+export type ServiceView = z.infer<typeof serviceView>;
+
+export const workloadView = z.object({
+  uid: z.string(),
+  addresses: z.array(z.string()),
+  network: z.string(),
+  node: z.string(),
+  locality: z.string(),
+  status: z.enum(["Healthy", "Unhealthy"]),
+  capacity: count,
+  services: z.array(z.string()),
+});
+export const workloadsResponse = z.array(workloadView);
+export type WorkloadView = z.infer<typeof workloadView>;
+
+export const endpointView = z.object({
+  port: count,
+  family: z.enum(["IPv4", "IPv6"]),
+  uid: z.string(),
+  /** `address:port`; empty where the workload is kept out. */
+  endpoint: z.string(),
+  weight: count,
+  /** Of the connections to this port and family, 0..1. */
+  share: z.number().min(0).max(1),
+  connections: count,
+  /** `serving`, or why not. */
+  state: z.string(),
+});
+export const endpointsResponse = z.object({
+  service: z.string(),
+  note: z.string(),
+  endpoints: z.array(endpointView),
+});
+export type EndpointsResponse = z.infer<typeof endpointsResponse>;
+
+export const errorResponse = z.object({ error: z.string(), remedy: z.string() });

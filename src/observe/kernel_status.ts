@@ -1,0 +1,117 @@
+/** What the kernel alone can tell: with or without an agent. */
+
+import type { Shim } from "../../ffi/mod.ts";
+import { closeFd, openPin, workload } from "../../ffi/mod.ts";
+import {
+  eventsSize,
+  hookStatuses,
+  mapMemories,
+  type MeshMaps,
+  openMeshMaps,
+  type PinPaths,
+  socketSizesOf,
+} from "../dataplane/mod.ts";
+import { openSocketMaps } from "../dataplane/mod.ts";
+import type { StatusResponse } from "./api.ts";
+
+type MapStatus = StatusResponse["maps"][number];
+
+/** How full each map is. */
+export interface MapUse {
+  readonly frontends: number;
+  readonly services: number;
+  readonly endpoints: number;
+  readonly records: number;
+}
+
+/** Counts a map's elements by reading them all. */
+function countEntries(entries: Iterable<unknown>): number {
+  let count = 0;
+  for (const _ of entries) count++;
+  return count;
+}
+
+/** The fill levels and memory of the maps of one generation. */
+export function meshMapStatuses(maps: MeshMaps, use: MapUse, innerMapBytes: number): MapStatus[] {
+  const memory = mapMemories(maps);
+  const { sizes } = maps;
+  const of = (name: string, used: number | null, size: number, more = 0): MapStatus => ({
+    name,
+    used,
+    size,
+    bytes: (memory.get(name) ?? 0) + more,
+  });
+  return [
+    of("frontends", use.frontends, sizes.frontends),
+    of("services", use.services, sizes.services),
+    of("records", use.records, sizes.records, innerMapBytes),
+    of("endpoints", use.endpoints, sizes.endpoints),
+    of("endpoint_hits", null, sizes.endpoints),
+    of("refusals", null, sizes.services),
+    of("counters", null, workload.counter.COUNTERS),
+    of("events", null, eventsSize),
+  ];
+}
+
+/** The fill levels of the per-socket maps, which only the kernel knows. */
+export function socketMapStatuses(shim: Shim, sockets: ReturnType<typeof openSocketMaps>): MapStatus[] {
+  const sizes = socketSizesOf(sockets);
+  return [
+    {
+      name: "socket_peers",
+      used: countEntries(sockets.peers.entries()),
+      size: sizes.peers,
+      bytes: sockets.peers.memory(),
+    },
+    {
+      name: "flows",
+      used: countEntries(sockets.flows.entries()),
+      size: sizes.flows,
+      bytes: sockets.flows.memory(),
+    },
+  ];
+}
+
+/** The counters by name, such as `tcp_balanced`. */
+export function readCounters(maps: MeshMaps): Record<string, number> {
+  const entries = Object.entries(workload.counter)
+    .filter(([name]) => name !== "COUNTERS")
+    .map(([name, index]) => [name.replace(/^COUNTER_/, "").toLowerCase(), maps.counters.sum(index)] as const);
+  return Object.fromEntries(entries);
+}
+
+/** The status where no agent runs: the pins say what the kernel serves. */
+export function statusWithoutAgent(shim: Shim, paths: PinPaths, cgroup: string): StatusResponse {
+  const programs = hookStatuses(shim, paths.links, undefined);
+  const maps = openMeshMaps(shim, paths.maps);
+  const frontends = maps ? countEntries(maps.frontends.entries()) : 0;
+  const pinned = openPin(shim, `${paths.sockets}/socket_peers`);
+  if (pinned !== undefined) closeFd(shim, pinned);
+  const statuses = maps
+    ? meshMapStatuses(maps, { frontends, services: 0, endpoints: 0, records: 0 }, 0)
+      // Without the agent nobody knows which indexes are in use; frontends can be counted.
+      .map((map) => map.name === "frontends" ? map : { ...map, used: null })
+    : [];
+  const attached = programs.filter((program) => program.state === "attached").length;
+  const serving = attached > 0
+    ? `the kernel goes on serving ${frontends} frontends`
+    : "and nothing is attached";
+  return {
+    ready: false,
+    agent: null,
+    pinRoot: paths.root,
+    cgroup,
+    programs,
+    maps: pinned === undefined ? statuses : [
+      ...statuses,
+      ...socketMapStatuses(shim, openSocketMaps(shim, paths.sockets, { peers: 1, flows: 1 })),
+    ],
+    counters: maps ? readCounters(maps) : {},
+    mesh: null,
+    flushes: 0,
+    lastFlush: null,
+    needsWaypoint: [],
+    errors: [`no agent is running; ${serving}`],
+    warnings: [],
+  };
+}
