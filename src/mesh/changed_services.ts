@@ -1,6 +1,6 @@
 /** Which services a change of the mesh may concern. */
 
-import type { Service, ServiceKey } from "./model.ts";
+import type { ServiceKey } from "./model.ts";
 import { diff } from "./persistent_map.ts";
 import { type Snapshot, vipKey } from "./snapshot.ts";
 
@@ -12,27 +12,19 @@ import { type Snapshot, vipKey } from "./snapshot.ts";
  */
 export function changedServices(before: Snapshot, after: Snapshot): Set<ServiceKey> {
   const changed = new Set<ServiceKey>();
+  const addAll = (keys: readonly ServiceKey[] = []) => {
+    for (const key of keys) changed.add(key);
+  };
   for (const change of diff(before.services, after.services)) {
     changed.add(change.key);
-    addRivals(changed, before, change.before);
-    addRivals(changed, after, change.after);
+    // Its claims may be the same, but not how it stands among the other claimants.
+    for (const vip of change.after?.vips ?? []) addAll(after.claims.get(vipKey(vip)));
   }
   for (const { key } of diff(before.members, after.members)) {
     if (after.services.has(key)) changed.add(key);
   }
-  for (const { key } of diff(before.workloads, after.workloads)) {
-    for (const writer of after.writers.get(key) ?? []) changed.add(writer);
-  }
-  for (const change of diff(before.claims, after.claims)) {
-    for (const claimant of change.before ?? []) changed.add(claimant);
-    for (const claimant of change.after ?? []) changed.add(claimant);
-  }
+  for (const { key } of diff(before.workloads, after.workloads)) addAll(after.writers.get(key));
+  // Who claimed a VIP before and does not now has changed itself.
+  for (const change of diff(before.claims, after.claims)) addAll(change.after);
   return changed;
-}
-
-/** Adds the claimants of the service's VIPs: its visibility or rank among them may have changed, not its claims. */
-function addRivals(changed: Set<ServiceKey>, snapshot: Snapshot, service: Service | undefined): void {
-  for (const vip of service?.vips ?? []) {
-    for (const claimant of snapshot.claims.get(vipKey(vip)) ?? []) changed.add(claimant);
-  }
 }

@@ -62,18 +62,6 @@ describe("PersistentMap", () => {
         assertDiff(map, version.map);
       }
     });
-
-    it(`has one shape for one set of contents, whatever the order of edits: ${name}`, () => {
-      const keys = Array.from({ length: 200 }, (_, i) => `k${i}`);
-      const forward = keys.reduce((map, key) => map.set(key, 1), emptyMap<number>(hash));
-      const detour = keys.toReversed().reduce((map, key) => map.set(key, 1), emptyMap<number>(hash));
-      const back = keys.slice(50).reduce((map, key) => map.delete(key), detour);
-      const again = keys.slice(50).toReversed().reduce((map, key) => map.set(key, 1), back);
-      assert.deepEqual([...diff(forward, again)], []);
-      assert.deepEqual(new Set(forward.keys()), new Set(again.keys()));
-      if (name === "the default hash") assert.deepEqual([...forward.keys()], [...again.keys()]);
-      assert.equal(keys.reduce((map, key) => map.delete(key), again).size, 0);
-    });
   }
 
   it("finds none of the keys that it does not have", () => {
