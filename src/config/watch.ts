@@ -1,60 +1,77 @@
-/** Follows a file whoever changes it and however: editors that rename, ConfigMaps that swap symbolic links. */
+/** Notices that a file has changed, whatever an editor or an orchestrator does to change it. */
+
+import { statSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 
 export interface WatchOptions {
-  /** How long the file must have been still before a change is told, in milliseconds. @default {200} */
+  /**
+   * How long, in milliseconds, a changed file must then stay as it is before it is told.
+   *
+   * @default {200}
+   */
   readonly stillMs?: number;
-  /** How often it is looked at, in milliseconds. @default {50} */
+  /**
+   * Time between two looks at the file, in milliseconds.
+   *
+   * @default {100}
+   */
   readonly pollMs?: number;
+  /** Ends the watch. */
   readonly signal: AbortSignal;
 }
 
-/** What tells one version of a file from another: asked of the file that the path leads to, through all links. */
-async function fingerprint(path: string): Promise<string> {
-  try {
-    const info = await Deno.stat(path);
-    return [info.dev, info.ino, info.size, info.mtime?.getTime(), info.ctime?.getTime(), info.isFile].join(
-      " ",
-    );
-  } catch (error) {
-    return error instanceof Deno.errors.NotFound ? "missing" : `unreadable: ${error}`;
-  }
+/**
+ * Tells each time the file at a path has changed and has then been still for a while. Being removed, and being there
+ * again, are changes as well.
+ *
+ * A change is one since the call: call this first and read the file then, and no change is missed. The path is looked
+ * at anew each time, through all symbolic links (a Kubernetes ConfigMap changes by a link in the middle of the path),
+ * so a file that takes another's place is seen though its size and times be the same. It polls, because a watch on
+ * directories would have to follow each of those links.
+ */
+export function watchFile(path: string, options: WatchOptions): AsyncGenerator<void, void, void> {
+  return changes(path, fingerprint(path), options);
 }
 
-/**
- * Yields whenever the file has changed and then been still. Its disappearance is a change like any other.
- *
- * It polls: inotify sees neither what happens behind a symbolic link in another directory nor on network file systems, and
- * one stat a twentieth of a second costs nothing.
- *
- * Ends when the signal aborts.
- */
-export async function* watchFile(path: string, options: WatchOptions): AsyncGenerator<void> {
-  const { stillMs = 200, pollMs = 50, signal } = options;
-  let told = await fingerprint(path);
-  let last = told;
-  let since = performance.now();
-  while (!signal.aborted) {
-    await pause(pollMs, signal);
-    const now = await fingerprint(path);
-    if (now !== last) {
-      last = now;
-      since = performance.now();
-    }
-    if (last !== told && performance.now() - since >= stillMs && !signal.aborted) {
-      told = last;
+async function* changes(
+  path: string,
+  baseline: string,
+  options: WatchOptions,
+): AsyncGenerator<void, void, void> {
+  const { stillMs = 200, pollMs = 100, signal } = options;
+  let told = baseline;
+  let seen = baseline;
+  let seenSince = 0;
+  while (await pause(pollMs, signal)) {
+    const current = fingerprint(path);
+    if (current !== seen) {
+      seen = current;
+      seenSince = performance.now();
+    } else if (seen !== told && performance.now() - seenSince >= stillMs) {
+      told = seen;
       yield;
     }
   }
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
+/** Waits; `false` where the signal came first. */
+async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
+  try {
+    await sleep(ms, undefined, { signal });
+    return true;
+  } catch (error) {
+    if (signal.aborted) return false;
+    throw error;
+  }
+}
+
+/** What differs between two states of the file at a path; the reason where there is none to be seen. */
+function fingerprint(path: string): string {
+  try {
+    // Nanoseconds and exact inode numbers need the bigint form.
+    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
+    return [dev, ino, size, mtimeNs, ctimeNs].join(" ");
+  } catch (error) {
+    return error instanceof Error && "code" in error ? String(error.code) : String(error);
+  }
 }
