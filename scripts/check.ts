@@ -11,17 +11,19 @@ interface Check {
   readonly remedy: string;
 }
 
+/** The C sources below a directory of ours; "" is the root. */
 function cSources(directory: string): string[] {
   const found: string[] = [];
   for (const entry of Deno.readDirSync(root + directory)) {
-    const path = `${directory}/${entry.name}`;
-    if (entry.isDirectory) found.push(...cSources(path));
-    else if (/\.[ch]$/.test(entry.name)) found.push(path);
+    const path = directory + entry.name;
+    if (entry.isDirectory && !/^(\..*|build|dist|node_modules)$/.test(entry.name)) {
+      found.push(...cSources(`${path}/`));
+    } else if (entry.isFile && /\.[ch]$/.test(entry.name)) found.push(path);
   }
   return found.sort();
 }
 
-const c = ["bpf", "libshim", "tests", "bench"].flatMap(cSources);
+const c = cSources("");
 const deno = Deno.execPath();
 const checks: readonly Check[] = [
   { name: "format", command: deno, args: ["fmt", "--check"], remedy: "deno fmt" },
