@@ -9,8 +9,11 @@ function resolve(path: string): string {
   try {
     return Deno.realPathSync(path);
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound) || path === "/") throw error;
     const slash = path.lastIndexOf("/");
+    // A BPF file system answers EPERM for every name with a dot.
+    const isAbsent = error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.PermissionDenied && path.includes(".", slash);
+    if (!isAbsent || path === "/") throw error;
     const parent = resolve(slash > 0 ? path.slice(0, slash) : "/");
     return `${parent === "/" ? "" : parent}${path.slice(slash)}`;
   }
@@ -31,7 +34,7 @@ export function ensureBpffs(
 ): void {
   const real = resolve(path.replace(/(?<=.)\/+$/, ""));
   const found = mountOf(real, all);
-  if (found?.type === "bpf") return;
+  if (found?.type === "bpf") return refuseDots(path, real.slice(found.path.length));
   if (real !== bpffsPath && !real.startsWith(`${bpffsPath}/`)) {
     const others = all.filter((one) => one.type === "bpf").map((one) => one.path);
     throw new HostError(
@@ -39,6 +42,7 @@ export function ensureBpffs(
       `choose a --pin-root below ${others[0] ?? bpffsPath}`,
     );
   }
+  refuseDots(path, real.slice(bpffsPath.length));
   try {
     mount(bpffsPath);
   } catch (error) {
@@ -48,4 +52,13 @@ export function ensureBpffs(
       { cause: error },
     );
   }
+}
+
+/** The kernel keeps names with a dot on this file system for itself, and answers EPERM, which nobody understands. */
+function refuseDots(path: string, below: string): void {
+  if (!below.includes(".")) return;
+  throw new HostError(
+    `${path} has a dot in a name, which a BPF file system does not allow`,
+    "choose a --pin-root without dots",
+  );
 }

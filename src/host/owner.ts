@@ -18,9 +18,9 @@ function startTime(pid: number): string | undefined {
   }
 }
 
-/** `<pid>.<start time>` of a running process, as part of a name. */
+/** `<pid>_<start time>` of a running process, as part of a name (a pin's name must not have dots). */
 export function ownerTag(pid: number = Deno.pid): string {
-  return `${pid}.${Number(startTime(pid)).toString(36)}`;
+  return `${pid}_${Number(startTime(pid)).toString(36)}`;
 }
 
 /** A name for a resource of this process: `<prefix>-<owner>-<rest>`. */
@@ -31,7 +31,7 @@ export function ownedName(prefix: string, rest: string): string {
 /** Whether a name was made by `ownedName` with this prefix, by a process that is gone. */
 export function isLeftover(name: string, prefix: string): boolean {
   if (!name.startsWith(`${prefix}-`)) return false;
-  const owner = /^(\d+)\.([0-9a-z]+)-/.exec(name.slice(prefix.length + 1));
+  const owner = /^(\d+)_([0-9a-z]+)-/.exec(name.slice(prefix.length + 1));
   if (!owner) return false;
   const start = startTime(Number(owner[1]));
   return start === undefined || Number(start).toString(36) !== owner[2];

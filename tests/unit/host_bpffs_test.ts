@@ -48,4 +48,9 @@ describe("ensureBpffs", () => {
       (error) => error instanceof HostError && /type ext4.*--pin-root below \/run\/bpf/.test(error.message),
     );
   });
+
+  it("refuses dots in names, as the kernel would with a riddle", () => {
+    assert.throws(() => ensureBpffs("/sys/fs/bpf/weft.blue", never, [root, bpf]), /weft\.blue has a dot/);
+    assert.throws(() => ensureBpffs("/sys/fs/bpf/weft/v1.2", never, [root]), /v1\.2 has a dot/);
+  });
 });

@@ -1,0 +1,157 @@
+/** An agent under test: `weft run` from source, with pins, socket and mesh file of its own. */
+
+import { z } from "zod";
+import { bpffsPath, type Child, sleep, spawn } from "../../src/host/mod.ts";
+import { askAgent } from "../../src/observe/admin_client.ts";
+import { type StatusResponse, statusResponse } from "../../src/observe/api.ts";
+import { patience } from "./slow.ts";
+import { meshFile, type TestService } from "./mesh.ts";
+import type { TestNet } from "./test_net.ts";
+
+const mainFile = new URL("../../main.ts", import.meta.url).pathname;
+
+/** The command line of weft, from source. */
+export function weftCommand(args: readonly string[]): string[] {
+  return [Deno.execPath(), "run", "--quiet", "--cached-only", "-A", "--unstable-net", mainFile, ...args];
+}
+
+/** What a command of weft's said and how it ended. */
+export interface CommandResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a command of weft's to its end. */
+export async function runWeft(args: readonly string[]): Promise<CommandResult> {
+  const [program, ...rest] = weftCommand(args);
+  const output = await new Deno.Command(program, { args: rest, stdin: "null" }).output();
+  const text = new TextDecoder();
+  return { code: output.code, stdout: text.decode(output.stdout), stderr: text.decode(output.stderr) };
+}
+
+const logLine = z.looseObject({ level: z.string(), time: z.string(), msg: z.string() });
+export type LogLine = z.infer<typeof logLine>;
+
+export type Services = Readonly<Record<string, TestService>>;
+
+export interface AgentOptions {
+  readonly services: Services;
+  /** @default the test net's balanced one */
+  readonly cgroup?: string;
+  /** More arguments of `weft run`. @default none */
+  readonly args?: readonly string[];
+  /** What to share with another agent of this test. @default a name of its own */
+  readonly name?: string;
+  /** False for an agent that is expected to fail. @default true */
+  readonly waitUntilReady?: boolean;
+}
+
+/** A running agent. Disposing of it stops it and removes all that it put into the kernel. */
+export interface TestAgent extends AsyncDisposable {
+  readonly pid: number;
+  readonly pinRoot: string;
+  readonly meshPath: string;
+  /** What it has logged so far; lines that are not JSON have the level `raw`. */
+  readonly log: readonly LogLine[];
+  readonly status: () => Promise<StatusResponse>;
+  /** Replaces the mesh file, and waits until the agent has put it into the kernel. */
+  readonly reload: (services: Services) => Promise<void>;
+  /** Replaces the mesh file's text. */
+  readonly writeMesh: (text: string) => Promise<void>;
+  /** Runs another command against this agent. */
+  readonly weft: (...args: string[]) => Promise<CommandResult>;
+  /** Sends a signal and waits for its end. */
+  readonly end: (signal: Deno.Signal) => Promise<Deno.CommandStatus>;
+  /** Waits until it has ended by itself. */
+  readonly ended: () => Promise<Deno.CommandStatus>;
+}
+
+/** Starts an agent beside a test net, and waits until it serves. */
+export async function startAgent(net: TestNet, options: AgentOptions): Promise<TestAgent> {
+  const { services, cgroup = net.cgroup.path, args = [], waitUntilReady = true } = options;
+  const { name = crypto.randomUUID().slice(0, 8) } = options;
+  const pinRoot = `${bpffsPath}/${net.id}-${name}`;
+  const directory = `/tmp/${net.id}-${name}`;
+  const socket = `${directory}/agent.sock`;
+  const meshPath = `${directory}/mesh.yaml`;
+  await Deno.mkdir(directory, { recursive: true });
+  await writeWhole(meshPath, meshFile(services, net.servers));
+  const log: LogLine[] = [];
+  const child = spawn(
+    weftCommand([
+      ...["run", "--mesh", meshPath, "--cgroup", cgroup, "--pin-root", pinRoot, "--socket", socket],
+      ...["--log-format", "json", ...args],
+    ]),
+    { cgroup: net.aside.path, onError: (line) => log.push(parseLogLine(line)) },
+  );
+  const status = () => askAgent(socket, "/status", statusResponse);
+  const agent: TestAgent = {
+    pid: child.pid,
+    pinRoot,
+    meshPath,
+    log,
+    status,
+    reload: async (services) => {
+      const { flushes } = await status();
+      await writeWhole(meshPath, meshFile(services, net.servers));
+      await until(
+        async () => (await status()).flushes > flushes,
+        "the agent has taken the new mesh file",
+        child,
+      );
+    },
+    writeMesh: (text) => writeWhole(meshPath, text),
+    weft: (...args) =>
+      runWeft([...args, "--pin-root", pinRoot, ...args[0] === "detach" ? [] : ["--socket", socket]]),
+    end: async (signal) => {
+      child.kill(signal);
+      return await child.exited;
+    },
+    ended: () => child.exited,
+    [Symbol.asyncDispose]: async () => {
+      await child[Symbol.asyncDispose]();
+      const detached = await runWeft(["detach", "--pin-root", pinRoot]);
+      await Deno.remove(directory, { recursive: true }).catch(() => {}); // another agent of this name was faster
+      if (detached.code !== 0) throw new Error(`weft detach failed: ${detached.stderr}`);
+    },
+  };
+  await using stack = new AsyncDisposableStack();
+  stack.use(agent);
+  if (waitUntilReady) {
+    await until(
+      async () => (await status().catch(() => undefined))?.ready ?? false,
+      "the agent serves",
+      child,
+    );
+  }
+  stack.move();
+  return agent;
+}
+
+/** By rename, so that nobody sees half of it. */
+async function writeWhole(path: string, text: string): Promise<void> {
+  const next = `${path}.next`;
+  await Deno.writeTextFile(next, text);
+  await Deno.rename(next, path);
+}
+
+function parseLogLine(line: string): LogLine {
+  try {
+    return logLine.parse(JSON.parse(line));
+  } catch {
+    return { level: "raw", time: "", msg: line };
+  }
+}
+
+/** Waits for a condition; fails at once where the agent has ended. */
+async function until(condition: () => Promise<boolean>, what: string, child: Child): Promise<void> {
+  const end = performance.now() + patience(20_000);
+  let exit: Deno.CommandStatus | undefined;
+  child.exited.then((status) => exit = status);
+  while (!await condition()) {
+    if (exit) throw new Error(`the agent ended (exit code ${exit.code}):\n${child.said()}`);
+    if (performance.now() > end) throw new Error(`waited too long until ${what}; it said:\n${child.said()}`);
+    await sleep(20);
+  }
+}

@@ -1,0 +1,34 @@
+import { run } from "../../src/host/mod.ts";
+
+const sources = new URL("peer/", import.meta.url).pathname;
+const directory = new URL("../../build/kit/", import.meta.url).pathname;
+
+const modified = (path: string) => Deno.statSync(path).mtime?.getTime() ?? 0;
+
+function isFresh(program: string, files: readonly string[]): boolean {
+  try {
+    const built = modified(program);
+    return files.every((file) => modified(file) < built);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Compiles the peer program where it is missing or older than its sources. @returns its path */
+export async function buildPeer(): Promise<string> {
+  const files = [...Deno.readDirSync(sources)].map((entry) => sources + entry.name);
+  const program = `${directory}peer`;
+  if (isFresh(program, files)) return program;
+  Deno.mkdirSync(directory, { recursive: true });
+  // Another test may run the old one right now: the new one takes its name when it is complete.
+  const next = `${program}.${Deno.pid}`;
+  await run([
+    "gcc",
+    ..."-O2 -D_GNU_SOURCE -std=gnu11 -Wall -Wextra -Werror".split(" "),
+    ...files.filter((file) => file.endsWith(".c")),
+    ...["-o", next],
+  ]);
+  Deno.renameSync(next, program);
+  return program;
+}

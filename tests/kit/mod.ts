@@ -1,0 +1,21 @@
+/** The test kit: every resource cleans up after itself, also when a test fails. */
+export { type AddressPort, at, mapped, split } from "./address.ts";
+export {
+  type AgentOptions,
+  type CommandResult,
+  type LogLine,
+  runWeft,
+  type Services,
+  startAgent,
+  type TestAgent,
+  weftCommand,
+} from "./agent.ts";
+export { describeKernel } from "./describe_kernel.ts";
+export { flawless, type Hammer, type HammerKind, type HammerOptions, type HammerResult } from "./hammer.ts";
+export { removeLeftovers, testPrefix } from "./leftovers.ts";
+export { members, meshFile, type Ports, serviceName, type TestMember, type TestService } from "./mesh.ts";
+export { sharedDirectory } from "./shared.ts";
+export { patience, rate, repetitions } from "./slow.ts";
+export { type Answer, type RemoteSocket, SocketError, type SocketKind, type Sockets } from "./sockets.ts";
+export { assertSpread, chiSquaredTail, significance } from "./statistics.ts";
+export { createTestNet, serverAt, type TestNet, type TestNetOptions, type TestServer } from "./test_net.ts";
