@@ -10,8 +10,8 @@
 
 static __always_inline bool same_address(const struct address *a, const struct address *b)
 {
-	return a->words[0] == b->words[0] && a->words[1] == b->words[1] && a->words[2] == b->words[2] &&
-	       a->words[3] == b->words[3];
+	return a->words[0] == b->words[0] && a->words[1] == b->words[1] &&
+	       a->words[2] == b->words[2] && a->words[3] == b->words[3];
 }
 
 static __always_inline void read_address4(const struct bpf_sock_addr *ctx, struct address *to)

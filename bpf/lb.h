@@ -33,7 +33,8 @@ static __always_inline __u32 frontend_tag(const struct frontend_key *key)
 	return hash ^ hash >> 32;
 }
 
-static __always_inline __u32 find_frontend(const struct address *address, __be16 port, __u8 protocol)
+static __always_inline __u32 find_frontend(const struct address *address, __be16 port,
+					   __u8 protocol)
 {
 	struct frontend_key key = { .address = *address, .port = port, .protocol = protocol };
 	__u32 tag = frontend_tag(&key);

@@ -51,7 +51,8 @@ static __always_inline bool find_peer(__u64 cookie, struct socket_peer *to)
 }
 
 /* False where the map is full. */
-static __always_inline bool remember_peer(__u64 cookie, const struct destination *vip, const struct backend *to)
+static __always_inline bool remember_peer(__u64 cookie, const struct destination *vip,
+					  const struct backend *to)
 {
 	struct socket_peer peer = {
 		.vip = vip->address,
@@ -126,7 +127,9 @@ static __always_inline bool remember_flow(const struct flow_key *key, struct flo
 static __always_inline bool remember_sent(__u64 cookie, const struct address *vip, __be16 vip_port,
 					  const struct backend *to)
 {
-	struct flow_key key = { .cookie = cookie, .address = *vip, .port = vip_port, .role = FLOW_SENT };
+	struct flow_key key = {
+		.cookie = cookie, .address = *vip, .port = vip_port, .role = FLOW_SENT
+	};
 	struct flow flow = {
 		.other = to->address,
 		.other_port = to->port,
@@ -138,12 +141,16 @@ static __always_inline bool remember_sent(__u64 cookie, const struct address *vi
 }
 
 /* Remembers what to call the answers of (socket, backend, port): the VIP sent to last. */
-static __always_inline bool remember_reply(__u64 cookie, const struct destination *vip, const struct backend *to)
+static __always_inline bool remember_reply(__u64 cookie, const struct destination *vip,
+					   const struct backend *to)
 {
-	struct flow_key key = { .cookie = cookie, .address = to->address, .port = to->port, .role = FLOW_REPLY };
+	struct flow_key key = {
+		.cookie = cookie, .address = to->address, .port = to->port, .role = FLOW_REPLY
+	};
 	struct flow flow = { .other = vip->address, .other_port = vip->port }, old;
 
-	if (find_flow(&key, &old) && same_address(&old.other, &vip->address) && old.other_port == vip->port)
+	if (find_flow(&key, &old) && same_address(&old.other, &vip->address) &&
+	    old.other_port == vip->port)
 		return true;
 	return remember_flow(&key, &flow);
 }

@@ -35,7 +35,8 @@ static __always_inline bool is_exempt(struct bpf_sock_addr *ctx)
 }
 
 /* `family` is the hook's, known when compiling: each hook may write its own family's fields only. */
-static __always_inline void rewrite(struct bpf_sock_addr *ctx, int family, const struct address *address, __be16 port)
+static __always_inline void rewrite(struct bpf_sock_addr *ctx, int family,
+				    const struct address *address, __be16 port)
 {
 	if (family == 4)
 		write_address4(ctx, address);
@@ -44,7 +45,8 @@ static __always_inline void rewrite(struct bpf_sock_addr *ctx, int family, const
 	ctx->user_port = port;
 }
 
-static __always_inline int connect_tcp(struct bpf_sock_addr *ctx, int family, const struct destination *to, __u64 cookie)
+static __always_inline int connect_tcp(struct bpf_sock_addr *ctx, int family,
+				       const struct destination *to, __u64 cookie)
 {
 	struct backend backend = {};
 	__u64 tier = 0;
@@ -71,7 +73,8 @@ static __always_inline int connect_tcp(struct bpf_sock_addr *ctx, int family, co
 	return ALLOW;
 }
 
-static __always_inline int connect_udp(struct bpf_sock_addr *ctx, int family, const struct destination *to, __u64 cookie)
+static __always_inline int connect_udp(struct bpf_sock_addr *ctx, int family,
+				       const struct destination *to, __u64 cookie)
 {
 	struct socket_peer peer = {};
 	struct backend backend = {};
@@ -117,7 +120,8 @@ static __always_inline int connect_udp(struct bpf_sock_addr *ctx, int family, co
 	return ALLOW;
 }
 
-static __always_inline int send_udp(struct bpf_sock_addr *ctx, int family, const struct destination *to, __u64 cookie)
+static __always_inline int send_udp(struct bpf_sock_addr *ctx, int family,
+				    const struct destination *to, __u64 cookie)
 {
 	struct socket_peer peer = {};
 	struct backend backend = {};
@@ -133,7 +137,8 @@ static __always_inline int send_udp(struct bpf_sock_addr *ctx, int family, const
 		forget_reply(cookie, to);
 		return ALLOW;
 	}
-	if (!(find_peer(cookie, &peer) && reuse_peer(&peer, to, &backend)) && !reuse_sent(cookie, to, &backend)) {
+	if (!(find_peer(cookie, &peer) && reuse_peer(&peer, to, &backend)) &&
+	    !reuse_sent(cookie, to, &backend)) {
 		if (verdict == VERDICT_REFUSE || !pick(tier, &backend)) {
 			count_refusal(to, id);
 			return refuse(EHOSTUNREACH);
@@ -153,9 +158,12 @@ full:
 	return refuse(ENOBUFS);
 }
 
-static __always_inline int connect(struct bpf_sock_addr *ctx, int family, const struct address *address)
+static __always_inline int connect(struct bpf_sock_addr *ctx, int family,
+				   const struct address *address)
 {
-	struct destination to = { .address = *address, .port = ctx->user_port, .protocol = ctx->protocol };
+	struct destination to = { .address = *address,
+				  .port = ctx->user_port,
+				  .protocol = ctx->protocol };
 
 	if (to.protocol == IPPROTO_TCP && ctx->type == 1 /* SOCK_STREAM */)
 		return connect_tcp(ctx, family, &to, bpf_get_socket_cookie(ctx));
@@ -164,16 +172,20 @@ static __always_inline int connect(struct bpf_sock_addr *ctx, int family, const 
 	return ALLOW;
 }
 
-static __always_inline int send(struct bpf_sock_addr *ctx, int family, const struct address *address)
+static __always_inline int send(struct bpf_sock_addr *ctx, int family,
+				const struct address *address)
 {
-	struct destination to = { .address = *address, .port = ctx->user_port, .protocol = ctx->protocol };
+	struct destination to = { .address = *address,
+				  .port = ctx->user_port,
+				  .protocol = ctx->protocol };
 
 	if (to.protocol == IPPROTO_UDP)
 		return send_udp(ctx, family, &to, bpf_get_socket_cookie(ctx));
 	return ALLOW;
 }
 
-static __always_inline int receive(struct bpf_sock_addr *ctx, int family, const struct address *address)
+static __always_inline int receive(struct bpf_sock_addr *ctx, int family,
+				   const struct address *address)
 {
 	struct destination vip = {};
 
@@ -182,24 +194,25 @@ static __always_inline int receive(struct bpf_sock_addr *ctx, int family, const 
 	return ALLOW;
 }
 
-static __always_inline int getpeername(struct bpf_sock_addr *ctx, int family, const struct address *address)
+static __always_inline int getpeername(struct bpf_sock_addr *ctx, int family,
+				       const struct address *address)
 {
 	struct socket_peer peer = {};
 
-	if (find_peer(bpf_get_socket_cookie(ctx), &peer) && peer.backend_port == (__u16)ctx->user_port &&
-	    same_address(&peer.backend, address))
+	if (find_peer(bpf_get_socket_cookie(ctx), &peer) &&
+	    peer.backend_port == (__u16)ctx->user_port && same_address(&peer.backend, address))
 		rewrite(ctx, family, &peer.vip, peer.vip_port);
 	return ALLOW;
 }
 
-#define HOOK(name, family, step)                              \
-	SEC("cgroup/" #name #family)                          \
-	int weft_##name##family(struct bpf_sock_addr *ctx)    \
-	{                                                     \
-		struct address address;                       \
-                                                              \
-		read_address##family(ctx, &address);          \
-		return step(ctx, family, &address);                   \
+#define HOOK(name, family, step)                           \
+	SEC("cgroup/" #name #family)                       \
+	int weft_##name##family(struct bpf_sock_addr *ctx) \
+	{                                                  \
+		struct address address;                    \
+                                                           \
+		read_address##family(ctx, &address);       \
+		return step(ctx, family, &address);        \
 	}
 
 HOOK(connect, 4, connect)

@@ -54,9 +54,10 @@ static int receive_fd(int channel)
 	char control[CMSG_SPACE(sizeof(int))] = {};
 	int result = -EIO;
 	struct iovec data = { &result, sizeof(result) };
-	struct msghdr message = {
-		.msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
-	};
+	struct msghdr message = { .msg_iov = &data,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
+				  .msg_controllen = sizeof(control) };
 	struct cmsghdr *header;
 	ssize_t got;
 
@@ -112,7 +113,9 @@ static int make_socket(const struct work *work)
 
 int weft_socket(int cgroup_fd, int netns_fd, int domain, int type, int protocol)
 {
-	struct work work = { make_socket, cgroup_fd, netns_fd, domain, type | SOCK_CLOEXEC, protocol };
+	struct work work = {
+		make_socket, cgroup_fd, netns_fd, domain, type | SOCK_CLOEXEC, protocol
+	};
 	int fd;
 
 	if (cgroup_fd >= 0 || netns_fd >= 0)
@@ -143,7 +146,8 @@ int weft_netns_create(void)
 
 int weft_mount_bpffs(const char *path)
 {
-	return mount("bpf", path, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") ? -errno : 0;
+	return mount("bpf", path, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") ? -errno
+											: 0;
 }
 
 int weft_lock_file(const char *path)

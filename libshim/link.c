@@ -73,7 +73,8 @@ int weft_program_by_id(uint32_t id)
 int weft_program_query(int cgroup_fd, int attach_type, uint32_t *ids, uint32_t capacity)
 {
 	uint32_t count = capacity;
-	int error = bpf_prog_query(cgroup_fd, attach_type, BPF_F_QUERY_EFFECTIVE, NULL, ids, &count);
+	int error =
+		bpf_prog_query(cgroup_fd, attach_type, BPF_F_QUERY_EFFECTIVE, NULL, ids, &count);
 
 	return error && error != -ENOSPC ? error : (int)count;
 }

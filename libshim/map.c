@@ -12,10 +12,11 @@
 
 #include "weft.h"
 
-int weft_map_create(int type, const char *name, uint32_t key_size, uint32_t value_size, uint32_t max_entries,
-		    uint32_t flags, int inner_fd)
+int weft_map_create(int type, const char *name, uint32_t key_size, uint32_t value_size,
+		    uint32_t max_entries, uint32_t flags, int inner_fd)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = flags, .inner_map_fd = inner_fd < 0 ? 0 : inner_fd);
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = flags,
+		    .inner_map_fd = inner_fd < 0 ? 0 : inner_fd);
 
 	return bpf_map_create(type, name, key_size, value_size, max_entries, &options);
 }
@@ -73,7 +74,8 @@ int weft_map_delete_batch(int fd, const void *keys, uint32_t *count)
 	return bpf_map_delete_batch(fd, keys, count, NULL);
 }
 
-int weft_map_lookup_batch(int fd, const void *in, void *out, void *keys, void *values, uint32_t *count)
+int weft_map_lookup_batch(int fd, const void *in, void *out, void *keys, void *values,
+			  uint32_t *count)
 {
 	int error = bpf_map_lookup_batch(fd, (void *)in, out, keys, values, count, NULL);
 
@@ -94,13 +96,15 @@ static void *publish_share(void *argument)
 	struct share *share = argument;
 
 	for (uint32_t i = share->first; i < share->count && !share->error; i += share->step)
-		share->error = bpf_map_update_elem(share->outer_fd, &share->slots[i], &share->inner_fds[i], BPF_ANY);
+		share->error = bpf_map_update_elem(share->outer_fd, &share->slots[i],
+						   &share->inner_fds[i], BPF_ANY);
 	return NULL;
 }
 
 #define MAX_THREADS 256
 
-int weft_map_publish(int outer_fd, const uint32_t *slots, const int *inner_fds, uint32_t count, uint32_t threads)
+int weft_map_publish(int outer_fd, const uint32_t *slots, const int *inner_fds, uint32_t count,
+		     uint32_t threads)
 {
 	struct share shares[MAX_THREADS];
 	pthread_t ids[MAX_THREADS];

@@ -67,7 +67,8 @@ static void end_capture(void)
 	capture.size = 0;
 }
 
-int weft_object_open(const void *bytes, uint64_t size, const char *name, char *log, uint32_t log_size, void **object)
+int weft_object_open(const void *bytes, uint64_t size, const char *name, char *log,
+		     uint32_t log_size, void **object)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = name);
 
@@ -89,7 +90,8 @@ int weft_object_reuse_map(void *object, const char *map, int fd)
 	return found ? bpf_map__reuse_fd(found, fd) : -ENOENT;
 }
 
-int weft_object_set_initial(void *object, const char *map, uint32_t offset, const void *bytes, uint32_t size)
+int weft_object_set_initial(void *object, const char *map, uint32_t offset, const void *bytes,
+			    uint32_t size)
 {
 	struct bpf_map *found = NULL;
 	size_t map_size;

@@ -95,7 +95,8 @@ int weft_socket_send(int fd, const void *bytes, uint32_t size, const uint8_t *ad
 {
 	struct sockaddr_storage to;
 	socklen_t to_size = address ? to_sockaddr(fd, address, &to) : 0;
-	ssize_t sent = sendto(fd, bytes, size, MSG_NOSIGNAL, address ? (struct sockaddr *)&to : NULL, to_size);
+	ssize_t sent = sendto(fd, bytes, size, MSG_NOSIGNAL,
+			      address ? (struct sockaddr *)&to : NULL, to_size);
 
 	return sent < 0 ? -errno : (int)sent;
 }

@@ -14,11 +14,11 @@
 #define WEFT_EXPORT __attribute__((visibility("default")))
 
 /* object.c: BPF objects. `log` receives what libbpf and the verifier said, as text, cut at the front if it is too long. */
-WEFT_EXPORT int weft_object_open(const void *bytes, uint64_t size, const char *name, char *log, uint32_t log_size,
-				 void **object);
+WEFT_EXPORT int weft_object_open(const void *bytes, uint64_t size, const char *name, char *log,
+				 uint32_t log_size, void **object);
 WEFT_EXPORT int weft_object_reuse_map(void *object, const char *map, int fd);
-WEFT_EXPORT int weft_object_set_initial(void *object, const char *map, uint32_t offset, const void *bytes,
-					uint32_t size);
+WEFT_EXPORT int weft_object_set_initial(void *object, const char *map, uint32_t offset,
+					const void *bytes, uint32_t size);
 WEFT_EXPORT int weft_object_load(void *object, char *log, uint32_t log_size);
 /* The descriptors of these two belong to the object and close with it. */
 WEFT_EXPORT int weft_object_map(void *object, const char *name);
@@ -39,7 +39,8 @@ WEFT_EXPORT int weft_open_pin(const char *path);
 WEFT_EXPORT int weft_program_info(int program_fd, uint64_t out[5], char *name);
 WEFT_EXPORT int weft_program_by_id(uint32_t id);
 /* The number of programs that run for the cgroup on this hook (its own and its ancestors'); ids of the first `capacity`. */
-WEFT_EXPORT int weft_program_query(int cgroup_fd, int attach_type, uint32_t *ids, uint32_t capacity);
+WEFT_EXPORT int weft_program_query(int cgroup_fd, int attach_type, uint32_t *ids,
+				   uint32_t capacity);
 /* Run times are counted while the returned descriptor is open. */
 WEFT_EXPORT int weft_enable_stats(void);
 
@@ -54,16 +55,18 @@ WEFT_EXPORT int weft_map_update(int fd, const void *key, const void *value, uint
 WEFT_EXPORT int weft_map_delete(int fd, const void *key);
 WEFT_EXPORT int weft_map_next_key(int fd, const void *key, void *next);
 /* The first `*count` elements; `*count` becomes the number done, also on failure. */
-WEFT_EXPORT int weft_map_update_batch(int fd, const void *keys, const void *values, uint32_t *count);
+WEFT_EXPORT int weft_map_update_batch(int fd, const void *keys, const void *values,
+				      uint32_t *count);
 WEFT_EXPORT int weft_map_delete_batch(int fd, const void *keys, uint32_t *count);
 /* `in` is NULL at first, then the last `out` (both hold a key). Returns 1 at the end of the map; then `*count` still holds. */
-WEFT_EXPORT int weft_map_lookup_batch(int fd, const void *in, void *out, void *keys, void *values, uint32_t *count);
+WEFT_EXPORT int weft_map_lookup_batch(int fd, const void *in, void *out, void *keys, void *values,
+				      uint32_t *count);
 /*
  * Puts maps into slots of an array of maps. Each put waits for an RCU grace period, a batch (5.19) for one in all since
  * 6.8. `threads` 0: one batch; else the puts are dealt to that many threads, whose waits overlap.
  */
-WEFT_EXPORT int weft_map_publish(int outer_fd, const uint32_t *slots, const int *inner_fds, uint32_t count,
-				 uint32_t threads);
+WEFT_EXPORT int weft_map_publish(int outer_fd, const uint32_t *slots, const int *inner_fds,
+				 uint32_t count, uint32_t threads);
 /* Waits until every reader that could have seen an older value is done: membarrier(2), CMD_GLOBAL. */
 WEFT_EXPORT int weft_grace_period(void);
 
