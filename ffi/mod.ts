@@ -6,6 +6,15 @@ export * from "./link.ts";
 export * from "./map.ts";
 export { hasHelper, type LoadedObject, loadObject, type ObjectOptions } from "./object.ts";
 export { openRing, type Ring } from "./ring.ts";
-export { closeFd, cstring, lockFile, mountBpffs, openDirectory, openShim, payload, type Shim } from "./shim.ts";
+export {
+  closeFd,
+  cstring,
+  lockFile,
+  mountBpffs,
+  openDirectory,
+  openShim,
+  payload,
+  type Shim,
+} from "./shim.ts";
 export * from "./socket.ts";
 export * as workload from "./generated/workload.ts";

@@ -313,8 +313,8 @@ function status(parts: StatusParts): StatusResponse {
     cgroup: options.cgroup,
     programs,
     maps: maps
-      ? [...meshMapStatuses(maps, use, pool.memory()), ...socketMapStatuses(shim, sockets)]
-      : socketMapStatuses(shim, sockets),
+      ? [...meshMapStatuses(maps, use, pool.memory()), ...socketMapStatuses(sockets)]
+      : socketMapStatuses(sockets),
     counters,
     mesh: {
       services: state.applied.services.size,

@@ -98,10 +98,10 @@ export function createController(options: ControllerOptions): Controller {
     if (running || stopped) return;
     clearTimeout(retryTimer);
     running = (async () => {
-      for (let tried: Snapshot | undefined; newest && newest !== tried && !stopped;) {
-        if (firstFlushDone && newest === applied) break;
+      let tried: Snapshot | undefined;
+      while (newest && newest !== tried && !stopped && !(firstFlushDone && newest === applied)) {
         tried = newest;
-        await flushOnce(newest);
+        await flushOnce(tried);
       }
     })().finally(() => {
       running = undefined;

@@ -54,7 +54,7 @@ export function meshMapStatuses(maps: MeshMaps, use: MapUse, innerMapBytes: numb
 }
 
 /** The fill levels of the per-socket maps, which only the kernel knows. */
-export function socketMapStatuses(shim: Shim, sockets: ReturnType<typeof openSocketMaps>): MapStatus[] {
+export function socketMapStatuses(sockets: ReturnType<typeof openSocketMaps>): MapStatus[] {
   const sizes = socketSizesOf(sockets);
   return [
     {
@@ -104,7 +104,7 @@ export function statusWithoutAgent(shim: Shim, paths: PinPaths, cgroup: string):
     programs,
     maps: pinned === undefined ? statuses : [
       ...statuses,
-      ...socketMapStatuses(shim, openSocketMaps(shim, paths.sockets, { peers: 1, flows: 1 })),
+      ...socketMapStatuses(openSocketMaps(shim, paths.sockets, { peers: 1, flows: 1 })),
     ],
     counters: maps ? readCounters(maps) : {},
     mesh: null,
