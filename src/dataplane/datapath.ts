@@ -116,23 +116,31 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
 
   function attach(): ReplacedLink[] {
     if (!maps) throw new Error("there are no maps before the first flush");
-    if (!pinned) {
+    const current = maps;
+    const pinnedNow = !pinned;
+    if (pinnedNow) {
       removePins(paths.nextMaps);
-      pinMeshMaps(shim, maps, paths.nextMaps);
+      pinMeshMaps(shim, current, paths.nextMaps);
       promoteNextMaps(paths);
       pinned = true;
     }
-    const loaded = load(maps);
-    let replaced: ReplacedLink[];
+    let loaded: LoadedObject | undefined;
     try {
-      replaced = attachPrograms(shim, loaded, options.cgroup, paths.links);
+      loaded = load(current);
+      const replaced = attachPrograms(shim, loaded, options.cgroup, paths.links);
+      object?.[Symbol.dispose]();
+      object = loaded;
+      return replaced;
     } catch (error) {
-      loaded[Symbol.dispose]();
+      loaded?.[Symbol.dispose]();
+      if (pinnedNow) {
+        // Nothing uses them: the next start begins anew.
+        removePins(paths.maps);
+        removePins(paths.sockets);
+        pinned = false;
+      }
       throw error;
     }
-    object?.[Symbol.dispose]();
-    object = loaded;
-    return replaced;
   }
 
   /** Moves programs and pins over to larger maps; the old ones serve until then. */
