@@ -19,7 +19,7 @@ import {
   openMeshMaps,
   pinMeshMaps,
 } from "./maps.ts";
-import { type PinPaths, promoteNextMaps, recoverMaps, removePins } from "./pins.ts";
+import { exists, type PinPaths, promoteNextMaps, recoverMaps, removePins } from "./pins.ts";
 import { isEmpty, type Plan, planFlush } from "./plan.ts";
 import {
   attachPrograms,
@@ -118,6 +118,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     if (!maps) throw new Error("there are no maps before the first flush");
     const current = maps;
     const pinnedNow = !pinned;
+    const hadSockets = exists(paths.sockets);
     if (pinnedNow) {
       removePins(paths.nextMaps);
       pinMeshMaps(shim, current, paths.nextMaps);
@@ -136,7 +137,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
       if (pinnedNow) {
         // Nothing uses them: the next start begins anew.
         removePins(paths.maps);
-        removePins(paths.sockets);
+        if (!hadSockets) removePins(paths.sockets);
         pinned = false;
       }
       throw error;
