@@ -2,6 +2,7 @@
 
 import { type Mesh, serviceKey } from "../mesh/mod.ts";
 import { type MeshFileError, placeOf, problemAt } from "./mesh_file_error.ts";
+import { quote } from "./quote.ts";
 import { locate, type Step } from "./yaml_place.ts";
 import type { YamlTree } from "./yaml_tree.ts";
 
@@ -33,16 +34,14 @@ function twinWorkloads(tree: YamlTree, mesh: Mesh): MeshFileError | undefined {
   const { uid } = mesh.workloads[twin.index];
   const what = uid === ""
     ? "a second workload without a uid"
-    : `a second workload with the uid ${JSON.stringify(uid)}`;
+    : `a second workload with the uid ${quote(uid)}`;
   return twinError(tree, ["workloads", twin.index, "uid"], ["workloads", twin.earlier, "uid"], what);
 }
 
 function twinServices(tree: YamlTree, mesh: Mesh): MeshFileError | undefined {
   const twin = firstTwin(mesh.services.map(serviceKey));
   if (twin === undefined) return undefined;
-  const what = `a second service ${
-    JSON.stringify(serviceKey(mesh.services[twin.index]))
-  } (namespace/hostname)`;
+  const what = `a second service ${quote(serviceKey(mesh.services[twin.index]))} (namespace/hostname)`;
   return twinError(tree, ["services", twin.index, "hostname"], ["services", twin.earlier, "hostname"], what);
 }
 

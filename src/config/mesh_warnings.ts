@@ -3,6 +3,7 @@
 import { type Mesh, ownerOf, type Service, serviceKey, vipKey, type Workload } from "../mesh/mod.ts";
 import { placeOf } from "./mesh_file_error.ts";
 import { cidrVipFields, localityFields, matchFields } from "./mesh_schema.ts";
+import { oneLine, shorten } from "./quote.ts";
 import { ignoredKeys } from "./yaml_schema.ts";
 import { locate, locateKey, type Step } from "./yaml_place.ts";
 import { YamlMap, type YamlTree, type YamlValue } from "./yaml_tree.ts";
@@ -67,7 +68,10 @@ function linesOf(tree: YamlTree, { plural, warnings }: Kind): string[] {
 
 function* policies(mesh: Mesh): Iterable<Warning> {
   for (const [index, { namespace, name }] of mesh.policies.entries()) {
-    yield { steps: ["policies", index], text: `policy ${namespace}/${name} is not enforced yet` };
+    yield {
+      steps: ["policies", index],
+      text: `policy ${shorten(`${namespace}/${name}`)} is not enforced yet`,
+    };
   }
 }
 
@@ -75,7 +79,7 @@ function* loadBalancers(mesh: Mesh): Iterable<Warning> {
   for (const [index, service] of mesh.services.entries()) {
     const mode = service.loadBalancer?.mode;
     if (mode === undefined || mode === "Passthrough") continue;
-    const text = `service ${serviceKey(service)}: routing preferences are not obeyed yet, ` +
+    const text = `service ${shorten(serviceKey(service))}: routing preferences are not obeyed yet, ` +
       (mode === "Standard" ? "which mode Standard does not ask for" : `mode ${mode} is treated as Standard`);
     yield { steps: ["services", index, "loadBalancer"], text };
   }
@@ -84,7 +88,7 @@ function* loadBalancers(mesh: Mesh): Iterable<Warning> {
 function* ranges(mesh: Mesh): Iterable<Warning> {
   for (const [index, service] of mesh.services.entries()) {
     if (service.ranges.length === 0) continue;
-    const text = `service ${serviceKey(service)}: cidrVips are not obeyed yet`;
+    const text = `service ${shorten(serviceKey(service))}: cidrVips are not obeyed yet`;
     yield { steps: ["services", index, "cidrVips"], text };
   }
 }
@@ -105,9 +109,9 @@ function* contestedVips(mesh: Mesh): Iterable<Warning> {
   for (const [key, { claimants, last }] of claims) {
     if (claimants.length === 1) continue;
     const owner = ownerOf(claimants);
-    const text = `VIP ${key} is claimed by ${enumerate(claimants.map(serviceKey))}: ` +
+    const text = `VIP ${shorten(key)} is claimed by ${enumerate(claimants.map(serviceKey))}: ` +
       (owner
-        ? `it belongs to ${serviceKey(owner)}`
+        ? `it belongs to ${shorten(serviceKey(owner))}`
         : "it belongs to none of them, for none may be seen from everywhere");
     yield { steps: last, text };
   }
@@ -118,7 +122,9 @@ function* unknownServices(mesh: Mesh): Iterable<Warning> {
   for (const [index, workload] of mesh.workloads.entries()) {
     for (const key of workload.services.keys()) {
       if (known.has(key)) continue;
-      const text = `workload ${nameOf(workload)} is a member of ${key}, which is no service of this file`;
+      const text = `workload ${nameOf(workload)} is a member of ${
+        shorten(key)
+      }, which is no service of this file`;
       yield { steps: ["workloads", index, "services", { last: key }], text };
     }
   }
@@ -128,7 +134,7 @@ function* zeroPorts(mesh: Mesh): Iterable<Warning> {
   for (const [index, service] of mesh.services.entries()) {
     for (const [port, target] of service.ports) {
       if (target !== 0) continue;
-      const text = `service ${serviceKey(service)}: port ${port} has target port 0, ` +
+      const text = `service ${shorten(serviceKey(service))}: port ${port} has target port 0, ` +
         "so only endpoints with a port mapping of their own serve it";
       yield { steps: ["services", index, "ports", { last: port }], text };
     }
@@ -137,9 +143,9 @@ function* zeroPorts(mesh: Mesh): Iterable<Warning> {
     for (const [service, ports] of workload.services) {
       for (const [port, target] of ports) {
         if (target !== 0) continue;
-        const text = `workload ${
-          nameOf(workload)
-        } does not serve port ${port} of ${service}: its target port is 0`;
+        const text = `workload ${nameOf(workload)} does not serve port ${port} of ${
+          shorten(service)
+        }: its target port is 0`;
         yield { steps: ["workloads", index, "services", { last: service }, { last: port }], text };
       }
     }
@@ -191,19 +197,12 @@ function itemsOf(list: YamlValue | undefined): Iterable<[index: number, item: Ya
 
 /** How people know a workload. */
 function nameOf({ uid, namespace, name }: Workload): string {
-  return uid || `${namespace}/${name}`;
+  return shorten(uid || `${namespace}/${name}`);
 }
 
 /** A list for a sentence, its end left out where it is long. */
 function enumerate(names: readonly string[]): string {
   const max = 10;
-  return names.slice(0, max).join(", ") + (names.length > max ? ` and ${names.length - max} more` : "");
-}
-
-/** A line that names from a file can't break: control characters are written as escapes. */
-function oneLine(line: string): string {
-  // deno-lint-ignore no-control-regex
-  return line.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/g, (char) => {
-    return `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  });
+  return names.slice(0, max).map(shorten).join(", ") +
+    (names.length > max ? ` and ${names.length - max} more` : "");
 }

@@ -1,6 +1,7 @@
 /** From a path in a YAML tree back to the text: where something is, and what is written there. */
 
 import { type Event, EVENT_ID, type ScalarEvent } from "js-yaml";
+import { quote, shorten } from "./quote.ts";
 import { offsetOf, scalarValue, type YamlTree } from "./yaml_tree.ts";
 
 /**
@@ -109,8 +110,8 @@ function keyOf(tree: YamlTree, index: number): unknown {
 /** A step as people write it: `.name`, `[3]`, `["shop/web"]`; nothing for a key that is itself a list or a map. */
 function stepText(step: unknown, path: string): string {
   if (step === undefined) return "";
-  if (typeof step === "string" && /^[A-Za-z_]\w*$/.test(step)) return path === "" ? step : `.${step}`;
-  return `[${typeof step === "string" ? shorten(step) : String(step)}]`;
+  if (typeof step === "string" && /^[A-Za-z_]\w{0,59}$/.test(step)) return path === "" ? step : `.${step}`;
+  return `[${typeof step === "string" ? quote(step) : String(step)}]`;
 }
 
 /** What is written at an event, short and on one line. */
@@ -129,11 +130,5 @@ function describeScalar(text: string, event: ScalarEvent): string {
   if (event.valueStart === -1) return "nothing";
   const value = scalarValue(text, event);
   // Text needs quotes to be told from the words around it; 5, 80.0, true and null must not have them.
-  return typeof value === "string" ? shorten(value) : text.slice(event.valueStart, event.valueEnd);
-}
-
-/** A text in quotes, its end left out where it is long. */
-function shorten(text: string): string {
-  const max = 60;
-  return JSON.stringify(text.length > max ? `${text.slice(0, max)}…` : text);
+  return typeof value === "string" ? quote(value) : shorten(text.slice(event.valueStart, event.valueEnd));
 }

@@ -24,7 +24,8 @@ import {
   type SequenceEvent,
   YAMLException,
 } from "js-yaml";
-import { problemAt, type Source } from "./mesh_file_error.ts";
+import { MeshFileError, problemAt, type Source } from "./mesh_file_error.ts";
+import { oneLine, shorten } from "./quote.ts";
 
 /** A number that is written with a fraction, an exponent, or as infinity or NaN. */
 export class YamlFloat {
@@ -195,9 +196,17 @@ function eventsOf(source: Source): Event[] {
   try {
     events = parseEvents(source.text, { maxDepth });
   } catch (error) {
+    if (error instanceof RangeError) {
+      // Its regular expressions use the stack: a tag of a million characters is too much for them.
+      throw new MeshFileError(source.file, "not valid YAML: some part of it is too long", { cause: error });
+    }
     if (!(error instanceof YAMLException)) throw error;
     const hint = hints.find(([reason]) => error.reason.startsWith(reason))?.[1] ?? "";
-    throw problemAt(source, error.mark?.position ?? 0, `not valid YAML: ${error.reason}${hint}`);
+    throw problemAt(
+      source,
+      error.mark?.position ?? 0,
+      `not valid YAML: ${oneLine(error.reason.slice(0, 200))}${hint}`,
+    );
   }
   const second = events.findIndex((event, index) => index > 0 && event.type === EVENT_ID.DOCUMENT);
   if (second !== -1) {
@@ -263,7 +272,7 @@ function buildTree(
       throw problemAt(
         source,
         offsetOf(event),
-        `the alias *${name} stands for nothing that is complete before it`,
+        `the alias *${shorten(name)} stands for nothing that is complete before it`,
       );
     }
     aliases.set(index, anchored.event);
@@ -281,15 +290,15 @@ function buildTree(
     if (ownTags.has(tag)) return new YamlTagged(tag, content(event));
     if (event.type !== EVENT_ID.SCALAR) {
       if (!collectionTags[event.type].has(tag)) {
-        throw problemAt(source, offsetOf(event), `unknown tag ${tag}`);
+        throw problemAt(source, offsetOf(event), `unknown tag ${shorten(tag)}`);
       }
       return content(event);
     }
     const read = scalarTags.get(tag);
-    if (read === undefined) throw problemAt(source, offsetOf(event), `unknown tag ${tag}`);
+    if (read === undefined) throw problemAt(source, offsetOf(event), `unknown tag ${shorten(tag)}`);
     const value = read(event.valueStart === -1 ? "" : getScalarValue(text, event));
     if (value === NOT_RESOLVED) {
-      throw problemAt(source, offsetOf(event), `this is no value for the tag ${tag}`);
+      throw problemAt(source, offsetOf(event), `this is no value for the tag ${shorten(tag)}`);
     }
     return value;
   }
