@@ -1,5 +1,6 @@
 import type { Command } from "./command.ts";
 import { detachCommand } from "./detach.ts";
+import { doctorCommand } from "./doctor.ts";
 import { endpointsCommand } from "./endpoints.ts";
 import { runCommand } from "./run.ts";
 import { servicesCommand } from "./services.ts";
@@ -15,5 +16,6 @@ export const commands: readonly Command[] = [
   workloadsCommand,
   endpointsCommand,
   detachCommand,
+  doctorCommand,
   versionCommand,
 ];
