@@ -24,3 +24,8 @@ export function mapped(target: AddressPort): AddressPort {
   const { address, port } = split(target);
   return `[::ffff:${address}]:${port}`;
 }
+
+/** An IPv4-mapped target as the IPv4 one; any other as it is. */
+export function unmapped(target: AddressPort): AddressPort {
+  return target.replace(/^\[::ffff:([\d.]+)\]/, "$1");
+}

@@ -34,9 +34,12 @@ const logLine = z.looseObject({ level: z.string(), time: z.string(), msg: z.stri
 export type LogLine = z.infer<typeof logLine>;
 
 export type Services = Readonly<Record<string, TestService>>;
+type Servers = TestNet["servers"];
 
 export interface AgentOptions {
   readonly services: Services;
+  /** Who the members are. @default the test net's servers */
+  readonly addresses?: Servers;
   /** @default the test net's balanced one */
   readonly cgroup?: string;
   /** More arguments of `weft run`. @default none */
@@ -55,7 +58,7 @@ export interface TestAgent extends AsyncDisposable {
   /** What it has logged so far; lines that are not JSON have the level `raw`. */
   readonly log: readonly LogLine[];
   readonly status: () => Promise<StatusResponse>;
-  /** Replaces the mesh file, and waits until the agent has put it into the kernel. */
+  /** Replaces the mesh file, if it says something else, and waits until the agent has put it into the kernel. */
   readonly reload: (services: Services) => Promise<void>;
   /** Replaces the mesh file's text. */
   readonly writeMesh: (text: string) => Promise<void>;
@@ -69,14 +72,15 @@ export interface TestAgent extends AsyncDisposable {
 
 /** Starts an agent beside a test net, and waits until it serves. */
 export async function startAgent(net: TestNet, options: AgentOptions): Promise<TestAgent> {
-  const { services, cgroup = net.cgroup.path, args = [], waitUntilReady = true } = options;
+  const { services, addresses = net.servers, cgroup = net.cgroup.path, args = [], waitUntilReady = true } =
+    options;
   const { name = crypto.randomUUID().slice(0, 8) } = options;
   const pinRoot = `${bpffsPath}/${net.id}-${name}`;
   const directory = `/tmp/${net.id}-${name}`;
   const socket = `${directory}/agent.sock`;
   const meshPath = `${directory}/mesh.yaml`;
   await Deno.mkdir(directory, { recursive: true });
-  await writeWhole(meshPath, meshFile(services, net.servers));
+  await writeWhole(meshPath, meshFile(services, addresses));
   const log: LogLine[] = [];
   const child = spawn(
     weftCommand([
@@ -94,7 +98,9 @@ export async function startAgent(net: TestNet, options: AgentOptions): Promise<T
     status,
     reload: async (services) => {
       const { flushes } = await status();
-      await writeWhole(meshPath, meshFile(services, net.servers));
+      const text = meshFile(services, addresses);
+      if (text === await Deno.readTextFile(meshPath)) return;
+      await writeWhole(meshPath, text);
       await until(
         async () => (await status()).flushes > flushes,
         "the agent has taken the new mesh file",

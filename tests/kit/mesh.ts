@@ -6,6 +6,7 @@ import type { TestServer } from "./test_net.ts";
 export type Ports = Readonly<Record<number, number>>;
 
 export interface TestService {
+  /** Addresses, or `network/address`. */
   readonly vips: readonly string[];
   /** @default 80 → 8080 */
   readonly ports?: Ports;
@@ -62,7 +63,7 @@ export function meshFile(
       name,
       namespace: "test",
       hostname: `${name}.test.mesh`,
-      vips: vips.map((vip) => `/${vip}`),
+      vips: vips.map((vip) => vip.includes("/") ? vip : `/${vip}`),
       ports: portMap(ports),
       ...more,
     })),

@@ -1,5 +1,5 @@
 /** The test kit: every resource cleans up after itself, also when a test fails. */
-export { type AddressPort, at, mapped, split } from "./address.ts";
+export { type AddressPort, at, mapped, split, unmapped } from "./address.ts";
 export {
   type AgentOptions,
   type CommandResult,
@@ -19,3 +19,4 @@ export { patience, rate, repetitions } from "./slow.ts";
 export { type Answer, type RemoteSocket, SocketError, type SocketKind, type Sockets } from "./sockets.ts";
 export { assertSpread, chiSquaredTail, significance } from "./statistics.ts";
 export { createTestNet, serverAt, type TestNet, type TestNetOptions, type TestServer } from "./test_net.ts";
+export { assertHealthy, useWorld, type World, type WorldOptions } from "./use_world.ts";

@@ -74,7 +74,8 @@ int open_kind(const char *kind)
 
 	for (unsigned int i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (!strcmp(kind, kinds[i].name))
-			return socket(kinds[i].family, kinds[i].type | SOCK_CLOEXEC, kinds[i].protocol);
+			return socket(kinds[i].family, kinds[i].type | SOCK_CLOEXEC,
+				      kinds[i].protocol);
 	}
 	fail("not a kind of socket: %s", kind);
 }

@@ -67,13 +67,15 @@ static int64_t now_ns(void)
 	return time.tv_sec * 1000000000ll + time.tv_nsec;
 }
 
-static void tally(struct tally *in, const struct target *target, const char *first, const char *second)
+static void tally(struct tally *in, const struct target *target, const char *first,
+		  const char *second)
 {
 	struct outcome *outcome;
 
 	for (int i = 0; i < in->used; i++) {
 		outcome = &in->outcomes[i];
-		if (outcome->target == target && !strcmp(outcome->first, first) && !strcmp(outcome->second, second)) {
+		if (outcome->target == target && !strcmp(outcome->first, first) &&
+		    !strcmp(outcome->second, second)) {
 			outcome->count++;
 			return;
 		}
@@ -87,14 +89,16 @@ static void tally(struct tally *in, const struct target *target, const char *fir
 	snprintf(outcome->second, sizeof(outcome->second), "%s", second);
 }
 
-static void print_tally(const struct tally *from, const char *name, const char *first, const char *second)
+static void print_tally(const struct tally *from, const char *name, const char *first,
+			const char *second)
 {
 	printf(",\"%s\":[", name);
 	for (int i = 0; i < from->used; i++) {
 		const struct outcome *outcome = &from->outcomes[i];
 
-		printf("%s{\"target\":\"%s\",\"%s\":\"%s\",\"%s\":\"%s\",\"count\":%ld}", i ? "," : "",
-		       outcome->target->text, first, outcome->first, second, outcome->second, outcome->count);
+		printf("%s{\"target\":\"%s\",\"%s\":\"%s\",\"%s\":\"%s\",\"count\":%ld}",
+		       i ? "," : "", outcome->target->text, first, outcome->first, second,
+		       outcome->second, outcome->count);
 	}
 	printf("]");
 }
@@ -128,8 +132,8 @@ static ssize_t receive_all(int fd, char *answer, size_t size)
 }
 
 /* NULL, or what failed, with errno. `peer` and `server` tell who answered. */
-static const char *attempt(const struct options *options, const struct target *target, int fd, bool is_new,
-			   char peer[ADDRESS_TEXT], char server[ADDRESS_TEXT])
+static const char *attempt(const struct options *options, const struct target *target, int fd,
+			   bool is_new, char peer[ADDRESS_TEXT], char server[ADDRESS_TEXT])
 {
 	union any_address from = {};
 	socklen_t length = sizeof(from);
@@ -141,8 +145,9 @@ static const char *attempt(const struct options *options, const struct target *t
 	if (options->is_connected && is_new && connect(fd, &target->address.any, target->length))
 		return "connect";
 	if (!options->is_tcp) {
-		got = options->is_connected ? send(fd, "hello", 5, 0) :
-					      sendto(fd, "hello", 5, 0, &target->address.any, target->length);
+		got = options->is_connected
+			      ? send(fd, "hello", 5, 0)
+			      : sendto(fd, "hello", 5, 0, &target->address.any, target->length);
 		if (got < 0)
 			return "send";
 	}
@@ -198,7 +203,9 @@ static int parse_options(int argc, char **argv, struct options *to)
 		fail("a kind and a target are needed");
 	to->is_tcp = !strncmp(argv[i], "tcp", 3);
 	to->is_connected = strncmp(argv[i], "send", 4);
-	to->kind = !strcmp(argv[i], "send4") ? "udp4" : !strcmp(argv[i], "send6") ? "udp6" : argv[i];
+	to->kind = !strcmp(argv[i], "send4")   ? "udp4"
+		   : !strcmp(argv[i], "send6") ? "udp6"
+					       : argv[i];
 	return i + 1;
 }
 
@@ -276,8 +283,8 @@ int hammer(int argc, char **argv)
 		if (input_ended(time))
 			break;
 	}
-	printf("{\"attempts\":%ld,\"elapsedMs\":%.1f,\"longestGapMs\":%.1f", attempts, (now_ns() - start) / 1e6,
-	       longest_gap / 1e6);
+	printf("{\"attempts\":%ld,\"elapsedMs\":%.1f,\"longestGapMs\":%.1f", attempts,
+	       (now_ns() - start) / 1e6, longest_gap / 1e6);
 	print_tally(&answers, "answers", "peer", "server");
 	print_tally(&errors, "errors", "operation", "error");
 	printf("}\n");

@@ -44,7 +44,8 @@ static void listen_at(int epoll, char *name)
 		fail("neither NAME=tcp/... nor NAME=udp/...: %s", name);
 	*specification = 0;
 	length = parse_target(specification + 5, &address);
-	fd = socket(address.any.sa_family, (is_tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = socket(address.any.sa_family,
+		    (is_tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (address.any.sa_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
@@ -62,11 +63,13 @@ static void accept_all(int epoll, int listener, const char *name)
 
 	for (;;) {
 		socklen_t length = sizeof(client);
-		int size, fd = accept4(listener, &client.any, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int size,
+			fd = accept4(listener, &client.any, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd < 0)
 			return;
-		size = snprintf(answer, sizeof(answer), "%s %s", name, format_address(&client, text));
+		size = snprintf(answer, sizeof(answer), "%s %s", name,
+				format_address(&client, text));
 		if (send(fd, answer, size, 0) < 0 || shutdown(fd, SHUT_WR)) {
 			close(fd);
 			continue;
@@ -105,8 +108,8 @@ static void answer_all(int fd, const char *name)
 			continue;
 		if (got < 0)
 			return;
-		size = snprintf(answer, sizeof(answer), "%s %s %.*s", name, format_address(&client, text), (int)got,
-				question);
+		size = snprintf(answer, sizeof(answer), "%s %s %.*s", name,
+				format_address(&client, text), (int)got, question);
 		sendto(fd, answer, size, 0, &client.any, length);
 	}
 }

@@ -97,7 +97,8 @@ static void send_to(char **words, int flags)
 	union any_address address;
 	socklen_t length = parse_address(words[3], words[4], &address);
 
-	answer_result(sendto(atoi(words[1]), words[2], strlen(words[2]), flags, &address.any, length));
+	answer_result(
+		sendto(atoi(words[1]), words[2], strlen(words[2]), flags, &address.any, length));
 }
 
 static void do_sendto(char **words)
