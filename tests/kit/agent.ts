@@ -57,6 +57,8 @@ export interface TestAgent extends AsyncDisposable {
   readonly meshPath: string;
   /** What it has logged so far; lines that are not JSON have the level `raw`. */
   readonly log: readonly LogLine[];
+  /** Waits until a line is logged. */
+  readonly logged: (matches: (line: LogLine) => boolean) => Promise<LogLine>;
   readonly status: () => Promise<StatusResponse>;
   /** Replaces the mesh file, if it says something else, and waits until the agent has put it into the kernel. */
   readonly reload: (services: Services) => Promise<void>;
@@ -95,6 +97,10 @@ export async function startAgent(net: TestNet, options: AgentOptions): Promise<T
     pinRoot,
     meshPath,
     log,
+    logged: async (matches) => {
+      await until(() => Promise.resolve(log.some(matches)), "it is logged", child);
+      return log.find(matches)!;
+    },
     status,
     reload: async (services) => {
       const { flushes } = await status();
