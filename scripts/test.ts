@@ -51,7 +51,7 @@ async function runSuite(suite: Suite, filter?: string): Promise<Counts> {
   const files = await testFiles(suite);
   if (files.length === 0) return { passed: 0, failed: 0, skipped: 0 };
   if (suite !== "unit" && Deno.uid() !== 0) {
-    console.log(`test: SKIPPED ${files.length} files of ${suite} tests: they need root`);
+    console.log(`test: SKIPPED the ${suite} tests (${files.length} files): they need root`);
     return { passed: 0, failed: 0, skipped: files.length };
   }
   const junit = `${root}build/junit/${suite}.xml`;
