@@ -31,7 +31,8 @@ export async function askAgent<T>(socket: string, path: string, schema: z.ZodTyp
   using client = Deno.createHttpClient({ proxy: { transport: "unix", path: socket } });
   let response: Response;
   try {
-    response = await fetch(`http://weft${path}`, { client, signal: AbortSignal.timeout(10_000) });
+    // localhost: other names are looked up now and then, although the socket is known, and that may take seconds.
+    response = await fetch(`http://localhost${path}`, { client, signal: AbortSignal.timeout(10_000) });
   } catch (error) {
     if (error instanceof Deno.errors.PermissionDenied) throw notAllowed(socket);
     if (error instanceof Error && error.name === "TimeoutError") {
