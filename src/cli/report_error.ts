@@ -14,7 +14,7 @@ export interface ErrorReport {
  * Tells a person what went wrong, and answers with the exit code.
  *
  * An error of a class of our own (or of a library) says by itself what is wrong, and is told in one line and its remedy,
- * where it has one. One of the runtime's own classes that comes this far is a fault in weft, and is told as one.
+ * where it has one. Nobody expected one of the runtime's own classes to come this far, and it is told so.
  */
 export function reportError(error: unknown, { stderr, debug }: ErrorReport): number {
   if (error instanceof Interrupted) return error.exitCode;
@@ -40,7 +40,7 @@ function describe(error: unknown): { message: string; remedy?: string } {
 function fault(what: string): { message: string; remedy: string } {
   return {
     message: `unexpected error: ${what}`,
-    remedy: "this is a fault in weft; WEFT_DEBUG=1 shows where",
+    remedy: "WEFT_DEBUG=1 shows where; if the message does not help, this is a fault in weft",
   };
 }
 
