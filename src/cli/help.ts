@@ -1,4 +1,4 @@
-import type { Command, FlagSpec } from "./command.ts";
+import { type Command, type FlagSpec, shown } from "./command.ts";
 import { exitCodeHelp } from "./exit_codes.ts";
 import { helpFlag } from "./flags.ts";
 import type { TextOutput } from "./text_output.ts";
@@ -13,7 +13,11 @@ export function renderOverview(commands: readonly Command[], page: Page): string
   return [
     "weft balances every connect() on this node in the kernel, without a proxy.",
     section("Usage", ["weft COMMAND [FLAGS]"], page),
-    section("Commands", aligned(commands.map((command) => [command.name, command.summary]), page), page),
+    section(
+      "Commands",
+      aligned(shown(commands).map((command) => [command.name, command.summary]), page),
+      page,
+    ),
     section(
       "Flags",
       aligned([["-h, --help", "show this help"], ["    --version", "show the version"]], page),
@@ -69,7 +73,7 @@ function flagHelp(flag: FlagSpec): string {
   if (flag.kind === "choice") notes.push(flag.choices.join(", "));
   if (flag.kind !== "boolean") {
     if (flag.required) notes.push("required");
-    if (flag.default !== undefined) notes.push(`default: ${flag.default}`);
+    if (flag.default !== undefined && flag.default !== "") notes.push(`default: ${flag.default}`);
   }
   if (flag.env) notes.push(`env: ${flag.env}`);
   return notes.length === 0 ? flag.help : `${flag.help} [${notes.join("; ")}]`;

@@ -21,6 +21,7 @@ const doing = (run: (signal: AbortSignal) => Promise<number>) =>
         env: "WEFT_MESH",
       },
       { kind: "duration", name: "wait", valueName: "DURATION", help: "how long to wait", default: "15s" },
+      { kind: "string", name: "network", valueName: "NAME", help: "which network", default: "" },
     ],
     positionals: [{ name: "SERVICE", help: "which service", optional: true }],
     examples: [{ command: "weft act --mesh a.yaml", help: "act on a file" }],
@@ -50,6 +51,7 @@ describe("runApp", () => {
       assert.match(stdout, /^First paragraph\.\n\nSecond paragraph\.$/m);
       assert.match(stdout, /^ {6}--mesh FILE {6}the mesh file \[required; env: WEFT_MESH\]$/m);
       assert.match(stdout, /^ {6}--wait DURATION {2}how long to wait \[default: 15s\]$/m);
+      assert.match(stdout, /^ {6}--network NAME {3}which network$/m);
       assert.match(stdout, /^ {2}# act on a file\n {2}weft act --mesh a\.yaml$/m);
       assert.match(stdout, /^ {2}2 {4}wrong command line/m);
       assert.doesNotMatch(stdout, / $/m);
