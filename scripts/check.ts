@@ -28,7 +28,7 @@ const deno = Deno.execPath();
 const checks: readonly Check[] = [
   { name: "format", command: deno, args: ["fmt", "--check"], remedy: "deno fmt" },
   { name: "lint", command: deno, args: ["lint"], remedy: "deno lint --fix, or mend by hand" },
-  { name: "types", command: deno, args: ["check", "--frozen", "."], remedy: "mend what it names" },
+  { name: "types", command: deno, args: ["check", "--quiet", "--frozen", "."], remedy: "mend what it names" },
   {
     name: "C format",
     command: "clang-format-19",

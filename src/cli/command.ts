@@ -93,6 +93,8 @@ export interface CommandContext<
 /** A command as the frame sees it. */
 export interface Command {
   readonly name: string;
+  /** Left out of lists and suggestions: weft itself starts it. @default {false} */
+  readonly hidden?: boolean;
   /** One line for the list of commands; no full stop. */
   readonly summary: string;
   /** A paragraph or two: what it does, what it changes, what it leaves alone. */
@@ -107,6 +109,11 @@ export interface Command {
    * `weft --help` does not wait for it.
    */
   run(context: CommandContext): Promise<number>;
+}
+
+/** The commands that people are told of. */
+export function shown(commands: readonly Command[]): Command[] {
+  return commands.filter((command) => !command.hidden);
 }
 
 /** A command as its file writes it: `context.flags` and `context.args` have the types that the lists say. */

@@ -1,4 +1,4 @@
-import type { Command } from "./command.ts";
+import { type Command, shown } from "./command.ts";
 import { suggest } from "./suggest.ts";
 import { UsageError } from "./user_error.ts";
 
@@ -10,7 +10,7 @@ import { UsageError } from "./user_error.ts";
 export async function findCommand(commands: readonly Command[], name: string): Promise<Command> {
   const command = commands.find((candidate) => candidate.name === name);
   if (command) return command;
-  const meant = await suggest(name, commands.map((candidate) => candidate.name));
+  const meant = await suggest(name, shown(commands).map((candidate) => candidate.name));
   throw new UsageError(
     `unknown command "${name}"`,
     meant ? `did you mean weft ${meant}?` : "run weft --help for the list of commands",
