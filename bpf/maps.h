@@ -76,13 +76,22 @@ struct {
 } counters SEC(".maps");
 
 /*
- * Per-socket state, by socket cookie: written by connect, deleted by sock_release, read by getpeername, recvmsg and
- * sendmsg; the agent reads how full it is. Pinned apart from the maps above: it outlives their generations.
+ * Per-socket state of connected sockets: an entry is taken by connect, freed by sock_release, read by getpeername, recvmsg
+ * and sendmsg; the agent reads how many there are. A table of our own in two arrays: taking and freeing an entry costs some
+ * tens of ns, where a hash map's update and delete cost 400 (docs/benchmarks.md). Pinned apart from the maps above: it outlives
+ * their generations.
  */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
-	__type(key, __u64);
+	__type(key, __u32);
+	__type(value, struct socket_bucket);
+} socket_buckets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
 	__type(value, struct socket_peer);
 } socket_peers SEC(".maps");
 

@@ -35,43 +35,157 @@ static __always_inline __u64 seal_flow(__u64 cookie, const struct flow *flow)
 	return seal_of(cookie, (const __u64 *)&flow->other, SEALED_WORDS(struct flow));
 }
 
-/* Copies what the socket is connected to; false where it is connected through no VIP. */
-static __always_inline bool find_peer(__u64 cookie, struct socket_peer *to)
+/*
+ * Cookies count up, so four sockets that are opened one after the other share their first bucket: short-lived ones keep using the
+ * same cache lines, and many long-lived ones spread evenly.
+ */
+static __always_inline __u32 first_bucket(__u64 cookie)
 {
-	for (int attempt = 0; attempt < 4; attempt++) {
-		struct socket_peer *peer = bpf_map_lookup_elem(&socket_peers, &cookie);
+	return cookie >> 2 & settings.bucket_mask;
+}
 
-		if (!peer)
-			return false;
-		*to = *peer;
-		if (to->seal == seal_peer(cookie, to))
-			return true;
-	}
+/* Another one at random, for when the first is full. */
+static __always_inline __u32 second_bucket(__u64 cookie)
+{
+	__u32 distance = cookie * 0x9e3779b97f4a7c15ull >> 32;
+
+	return (first_bucket(cookie) ^ (distance | 1)) & settings.bucket_mask;
+}
+
+static __always_inline struct socket_bucket *bucket_at(__u32 number)
+{
+	return bpf_map_lookup_elem(&socket_buckets, &number);
+}
+
+/* The way that holds `cookie`, or -1. */
+static __always_inline int find_way(struct socket_bucket *bucket, __u64 cookie)
+{
+	for (int way = 0; way < BUCKET_WAYS; way++)
+		if (load_word(&bucket->cookies[way]) == cookie)
+			return way;
+	return -1;
+}
+
+/* A free way, which then holds `cookie`, or -1. */
+static __always_inline int take_way(struct socket_bucket *bucket, __u64 cookie)
+{
+	for (int way = 0; way < BUCKET_WAYS; way++)
+		if (!load_word(&bucket->cookies[way]) &&
+		    !__sync_val_compare_and_swap(&bucket->cookies[way], 0, cookie))
+			return way;
+	return -1;
+}
+
+/* Where a socket's peer is. */
+struct place {
+	struct socket_bucket *first; /* the bucket that the socket should be in */
+	struct socket_bucket *bucket; /* the one that it is in */
+	__u32 number;
+	int way;
+};
+
+/* The second bucket is looked at only while somebody was displaced from the first. */
+static __always_inline bool find_place(__u64 cookie, struct place *place)
+{
+	place->number = first_bucket(cookie);
+	place->first = place->bucket = bucket_at(place->number);
+	if (!place->first)
+		return false;
+	place->way = find_way(place->first, cookie);
+	if (place->way >= 0)
+		return true;
+	if (!load_word(&place->first->displaced))
+		return false;
+	place->number = second_bucket(cookie);
+	place->bucket = bucket_at(place->number);
+	if (!place->bucket)
+		return false;
+	place->way = find_way(place->bucket, cookie);
+	return place->way >= 0;
+}
+
+/* The place that the socket has, or a new one. */
+static __always_inline bool take_place(__u64 cookie, struct place *place)
+{
+	if (find_place(cookie, place))
+		return true;
+	if (!place->first)
+		return false;
+	place->number = first_bucket(cookie);
+	place->way = take_way(place->first, cookie);
+	if (place->way >= 0)
+		return true;
+	place->number = second_bucket(cookie);
+	place->bucket = bucket_at(place->number);
+	if (!place->bucket)
+		return false;
+	/* Counted first: whoever sees the way taken must know to look here. */
+	__sync_fetch_and_add(&place->first->displaced, 1);
+	place->way = take_way(place->bucket, cookie);
+	if (place->way >= 0)
+		return true;
+	__sync_fetch_and_add(&place->first->displaced, -1);
 	return false;
 }
 
-/* False where the map is full. */
+static __always_inline struct socket_peer *peer_at(const struct place *place)
+{
+	__u32 index = place->number * BUCKET_WAYS + place->way;
+
+	return bpf_map_lookup_elem(&socket_peers, &index);
+}
+
+/* Copies what the socket is connected to; false where it is connected through no VIP. */
+static __always_inline bool find_peer(__u64 cookie, struct socket_peer *to)
+{
+	struct place place = {};
+	struct socket_peer *peer;
+
+	if (!find_place(cookie, &place))
+		return false;
+	peer = peer_at(&place);
+	if (!peer)
+		return false;
+	*to = *peer;
+	/* Another thread of the application may be connecting the socket elsewhere at this moment: neither answer is wrong. */
+	return to->seal == seal_peer(cookie, to);
+}
+
+/* False where there is no room. */
 static __always_inline bool remember_peer(__u64 cookie, const struct destination *vip,
 					  const struct backend *to)
 {
-	struct socket_peer peer = {
-		.vip = vip->address,
-		.backend = to->address,
-		.vip_port = vip->port,
-		.backend_port = to->port,
-		.endpoint = to->endpoint,
-		.generation = to->generation,
-	};
+	struct place place = {};
+	struct socket_peer *peer;
 
-	peer.seal = seal_peer(cookie, &peer);
-	return bpf_map_update_elem(&socket_peers, &cookie, &peer, BPF_ANY) == 0;
+	if (!take_place(cookie, &place))
+		return false;
+	peer = peer_at(&place);
+	if (!peer)
+		return false;
+	peer->vip = vip->address;
+	peer->backend = to->address;
+	peer->vip_port = vip->port;
+	peer->backend_port = to->port;
+	peer->endpoint = to->endpoint;
+	peer->generation = to->generation;
+	peer->seal = seal_peer(cookie, peer);
+	return true;
 }
 
 static __always_inline void forget_peer(__u64 cookie)
 {
-	/* A look-up is cheaper than a delete that finds nothing: it takes no lock. */
-	if (bpf_map_lookup_elem(&socket_peers, &cookie))
-		bpf_map_delete_elem(&socket_peers, &cookie);
+	struct place place = {};
+	int way;
+
+	if (!find_place(cookie, &place))
+		return;
+	way = place.way;
+	for (int i = 0; i < BUCKET_WAYS; i++)
+		if (i == way)
+			*(volatile __u64 *)&place.bucket->cookies[i] = 0;
+	if (place.bucket != place.first)
+		__sync_fetch_and_add(&place.first->displaced, -1);
 }
 
 static __always_inline bool find_flow(const struct flow_key *key, struct flow *to)

@@ -76,7 +76,19 @@ enum endpoint_flag {
 	ENDPOINT_USABLE = 1,
 };
 
-/* What a socket is connected to. The key is the socket's cookie. */
+/*
+ * Which sockets have their peer in `socket_peers`, by cookie: way w of bucket b is peer b * BUCKET_WAYS + w. One cache line, so
+ * that finding nothing costs little.
+ */
+struct socket_bucket {
+	__u64 displaced; /* how many found this bucket full and are in their second one */
+	__u64 cookies
+		[7]; /* 0: free; a socket takes a way by compare-and-exchange and is then its only writer */
+};
+
+#define BUCKET_WAYS 7
+
+/* What a socket is connected to. */
 struct socket_peer {
 	__u64 seal; /* seal_of(cookie, everything below) */
 	struct address vip; /* what the application asked for */
@@ -86,6 +98,7 @@ struct socket_peer {
 	__u32 endpoint;
 	__u32 generation;
 	__u32 zero;
+	__u64 zero2; /* a cache line in all */
 };
 
 /* What an unconnected UDP socket has sent to, and what its answers are to be called. */
@@ -126,6 +139,7 @@ struct refusal_event {
 
 /* Features of this kernel: probed by the agent, not guessed from a version. */
 struct settings {
+	__u32 bucket_mask; /* buckets in `socket_buckets`, a power of two, less 1 */
 	__u32 has_set_retval; /* bpf_set_retval in connect and sendmsg (5.18): a refusal's errno; else it is EPERM */
 };
 

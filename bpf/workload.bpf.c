@@ -73,6 +73,15 @@ static __always_inline int connect_tcp(struct bpf_sock_addr *ctx, int family,
 	return ALLOW;
 }
 
+/*
+ * A UDP socket without a local port has sent nothing yet, so there is no use in looking for what it sent: sending and connecting
+ * bind it. (Disconnecting unbinds it again, but then it has been connected.)
+ */
+static __always_inline bool is_new(struct bpf_sock_addr *ctx, bool was_connected)
+{
+	return !was_connected && ctx->sk && ctx->sk->src_port == 0;
+}
+
 static __always_inline int connect_udp(struct bpf_sock_addr *ctx, int family,
 				       const struct destination *to, __u64 cookie)
 {
@@ -96,7 +105,7 @@ static __always_inline int connect_udp(struct bpf_sock_addr *ctx, int family,
 		rewrite(ctx, family, &backend.address, backend.port);
 		return ALLOW;
 	}
-	if (!reuse_sent(cookie, to, &backend)) {
+	if (is_new(ctx, had_peer) || !reuse_sent(cookie, to, &backend)) {
 		if (verdict == VERDICT_REFUSE || !pick(tier, &backend)) {
 			count_refusal(to, id);
 			return refuse(EHOSTUNREACH);

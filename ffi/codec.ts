@@ -20,6 +20,17 @@ export function writeBytes(view: DataView, at: number, size: number, bytes: Uint
   new Uint8Array(view.buffer, start, size).set(bytes);
 }
 
+/** `count` numbers of 64 bits. */
+export function readWords(view: DataView, at: number, count: number): bigint[] {
+  return Array.from({ length: count }, (_, i) => view.getBigUint64(at + 8 * i, true));
+}
+
+/** Writes exactly `count` numbers of 64 bits. */
+export function writeWords(view: DataView, at: number, count: number, words: readonly bigint[]): void {
+  if (words.length !== count) throw new RangeError(`expected ${count} words, got ${words.length}`);
+  words.forEach((word, i) => view.setBigUint64(at + 8 * i, word, true));
+}
+
 export const u32: Codec<number> = {
   size: 4,
   read: (view, at) => view.getUint32(at, true),

@@ -10,6 +10,7 @@ import {
   createController,
   type Datapath,
   foreignLayouts,
+  haveSize,
   hookStatuses,
   type MeshSizes,
   openDatapath,
@@ -194,7 +195,7 @@ function lockRuntime(shim: Shim, options: AgentOptions): { socket: string; lockF
 
 function warnOfOtherSize(datapath: Datapath, wanted: SocketSizes, log: Logger): void {
   const have = socketSizesOf(datapath.sockets);
-  if (have.peers === wanted.peers && have.flows === wanted.flows) return;
+  if (haveSize(datapath.sockets, wanted)) return;
   log.warn(
     "the per-socket maps keep the size they have, as sockets refer to them; weft detach removes them",
     {

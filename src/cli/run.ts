@@ -74,8 +74,8 @@ export const runCommand = defineCommand({
       ...size,
       name: "max-sockets",
       env: "WEFT_MAX_SOCKETS",
-      default: 65_536,
-      help: "connected sockets whose VIP is remembered",
+      default: 114_688,
+      help: "connected sockets whose VIP is remembered, rounded up to 7 times a power of two",
     },
     {
       ...size,

@@ -236,6 +236,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     close: () => {
       object?.[Symbol.dispose]();
       if (maps) closeMeshMaps(shim, maps);
+      closeFd(shim, sockets.buckets.fd);
       closeFd(shim, sockets.peers.fd);
       closeFd(shim, sockets.flows.fd);
       if (sockets.exemptFd !== undefined) closeFd(shim, sockets.exemptFd);

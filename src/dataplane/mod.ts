@@ -17,8 +17,10 @@ export {
 export { exists, foreignLayouts, type PinPaths, pinPaths, removePins } from "./pins.ts";
 export {
   attachedCgroup,
+  countPeers,
   defaultSocketSizes,
   detachPrograms,
+  haveSize,
   type HookStatus,
   hookStatuses,
   loadPrograms,

@@ -1,6 +1,7 @@
 /** The programs: loaded over given maps, attached by pinned links, replaced atomically, detached. */
 
 import {
+  ArrayMap,
   closeFd,
   createLink,
   detachLink,
@@ -29,7 +30,9 @@ const helperSetRetval = 187; // BPF_FUNC_set_retval
 
 /** What sockets remember. */
 export interface SocketMaps {
-  readonly peers: HashMap<bigint, workload.SocketPeer>;
+  /** Which sockets have an entry in `peers`, by cookie. */
+  readonly buckets: ArrayMap<workload.SocketBucket>;
+  readonly peers: ArrayMap<workload.SocketPeer>;
   readonly flows: HashMap<workload.FlowKey, workload.Flow>;
   /** Missing until the first load: libbpf creates it, as it needs type information. */
   readonly exemptFd: number | undefined;
@@ -37,25 +40,50 @@ export interface SocketMaps {
 
 /** Entries of the per-socket maps. */
 export interface SocketSizes {
+  /** Connected sockets; rounded up to 7 times a power of two. */
   readonly peers: number;
   readonly flows: number;
 }
 
-export const defaultSocketSizes: SocketSizes = { peers: 65_536, flows: 16_384 };
+export const defaultSocketSizes: SocketSizes = { peers: 7 * 16_384, flows: 16_384 };
+
+/** Sockets that share one bucket (BUCKET_WAYS in bpf/types.h). */
+const bucketWays = workload.socketBucket.size / 8 - 1;
+
+function bucketsFor(peers: number): number {
+  let buckets = 1;
+  while (buckets * bucketWays < peers) buckets *= 2;
+  return buckets;
+}
 
 /** Opens the per-socket maps that are pinned, or creates them. Pinned ones keep their size: sockets refer to them. */
 export function openSocketMaps(shim: Shim, directory: string, sizes: SocketSizes): SocketMaps {
-  const open = (name: "socket_peers" | "flows", keySize: number, valueSize: number, maxEntries: number) =>
+  const open = (
+    name: "socket_buckets" | "socket_peers" | "flows",
+    keySize: number,
+    value: { size: number },
+    entries: number,
+  ) =>
     openPin(shim, `${directory}/${name}`) ??
-      createMap(shim, { type: workload.mapTypes[name], name, keySize, valueSize, maxEntries });
-  const { flowKey, flow, socketPeer } = workload;
+      createMap(shim, {
+        type: workload.mapTypes[name],
+        name,
+        keySize,
+        valueSize: value.size,
+        maxEntries: entries,
+      });
+  const { flowKey, flow, socketBucket, socketPeer } = workload;
+  const buckets = bucketsFor(sizes.peers);
   return {
-    peers: new HashMap(shim, open("socket_peers", 8, socketPeer.size, sizes.peers), {
+    buckets: new ArrayMap(shim, open("socket_buckets", 4, socketBucket, buckets), {
+      name: "socket_buckets",
+      value: socketBucket,
+    }),
+    peers: new ArrayMap(shim, open("socket_peers", 4, socketPeer, buckets * bucketWays), {
       name: "socket_peers",
-      key: u64,
       value: socketPeer,
     }),
-    flows: new HashMap(shim, open("flows", flowKey.size, flow.size, sizes.flows), {
+    flows: new HashMap(shim, open("flows", flowKey.size, flow, sizes.flows), {
       name: "flows",
       key: flowKey,
       value: flow,
@@ -82,8 +110,12 @@ export function loadPrograms(
   features: Features,
 ): LoadedObject {
   const settings = new Uint8Array(workload.settings.size);
-  workload.settings.write(new DataView(settings.buffer), 0, { hasSetRetval: features.setRetval ? 1 : 0 });
+  workload.settings.write(new DataView(settings.buffer), 0, {
+    bucketMask: sockets.buckets.info().maxEntries - 1,
+    hasSetRetval: features.setRetval ? 1 : 0,
+  });
   const reuse = new Map<string, number>(mapFds(maps));
+  reuse.set("socket_buckets", sockets.buckets.fd);
   reuse.set("socket_peers", sockets.peers.fd);
   reuse.set("flows", sockets.flows.fd);
   if (sockets.exemptFd !== undefined) reuse.set("exempt_sockets", sockets.exemptFd);
@@ -247,4 +279,19 @@ export function socketSizesOf(sockets: SocketMaps): SocketSizes {
     peers: mapInfo(sockets.peers.shim, sockets.peers.fd).maxEntries,
     flows: mapInfo(sockets.flows.shim, sockets.flows.fd).maxEntries,
   };
+}
+
+/** How many connected sockets have an entry now. */
+export function countPeers(sockets: SocketMaps): number {
+  let count = 0;
+  for (const [, { cookies }] of sockets.buckets.entries()) {
+    count += cookies.filter((cookie) => cookie !== 0n).length;
+  }
+  return count;
+}
+
+/** Whether the maps have the size that was asked for. */
+export function haveSize(sockets: SocketMaps, wanted: SocketSizes): boolean {
+  const have = socketSizesOf(sockets);
+  return have.peers === bucketsFor(wanted.peers) * bucketWays && have.flows === wanted.flows;
 }

@@ -10,7 +10,7 @@ import {
   SOCK_STREAM,
   workload,
 } from "../../ffi/mod.ts";
-import { type Datapath, eventsSize } from "../dataplane/mod.ts";
+import { countPeers, type Datapath, eventsSize } from "../dataplane/mod.ts";
 import type { Family } from "../mesh/mod.ts";
 import { CheckFailed, type Finding } from "./check.ts";
 import type { Section } from "./checklist.ts";
@@ -152,5 +152,5 @@ function useSockets(datapath: Datapath, network: ProbeNetwork): number {
 
 /** Elements of per-socket state. */
 function remembers({ sockets }: Datapath): number {
-  return [...sockets.peers.entries()].length + [...sockets.flows.entries()].length;
+  return countPeers(sockets) + [...sockets.flows.entries()].length;
 }

@@ -3,6 +3,7 @@
 import type { Shim } from "../../ffi/mod.ts";
 import { closeFd, openPin, workload } from "../../ffi/mod.ts";
 import {
+  countPeers,
   eventsSize,
   hookStatuses,
   mapMemories,
@@ -59,9 +60,9 @@ export function socketMapStatuses(sockets: ReturnType<typeof openSocketMaps>): M
   return [
     {
       name: "socket_peers",
-      used: countEntries(sockets.peers.entries()),
+      used: countPeers(sockets),
       size: sizes.peers,
-      bytes: sockets.peers.memory(),
+      bytes: sockets.peers.memory() + sockets.buckets.memory(),
     },
     {
       name: "flows",
