@@ -16,7 +16,6 @@ import {
   openProgramById,
   pin,
   type Shim,
-  u64,
   updateLink,
   workload,
 } from "../../ffi/mod.ts";
