@@ -1,7 +1,16 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { sleep } from "../../src/host/mod.ts";
-import { assertSpread, at, describeKernel, members, patience, type TestAgent, useWorld } from "../kit/mod.ts";
+import {
+  assertSpread,
+  at,
+  describeKernel,
+  eventually,
+  members,
+  patience,
+  type TestAgent,
+  useWorld,
+} from "../kit/mod.ts";
 
 const vip = (n: number) => `10.96.${n >> 8}.${n & 255}`;
 const vip6 = (n: number) => `fd96::${n.toString(16)}`;
@@ -12,16 +21,6 @@ async function used(agent: TestAgent, map: "socket_peers" | "flows"): Promise<nu
   const found = (await agent.status()).maps.find(({ name }) => name === map);
   assert.ok(found?.used != null, `status does not say how full ${map} is`);
   return found.used;
-}
-
-/** A closed socket is released a little later (RCU): asks until it is so. */
-async function comesBackTo(count: number, ask: () => Promise<number>, withinMs: number): Promise<void> {
-  const end = performance.now() + patience(withinMs);
-  let now: number;
-  while ((now = await ask()) !== count) {
-    if (performance.now() > end) assert.equal(now, count);
-    await sleep(50);
-  }
 }
 
 const services = {
@@ -50,9 +49,17 @@ describeKernel("what sockets remember is gone when they are closed", () => {
         assert.equal(open.length, 100);
         assert.equal(await used(agent, "socket_peers"), before + 100);
         await open[0].close();
-        await comesBackTo(before + 99, () => used(agent, "socket_peers"), 2000);
+        await eventually(
+          "socket_peers is back",
+          async () => await used(agent, "socket_peers") === before + 99,
+          2000,
+        );
       }
-      await comesBackTo(before, () => used(agent, "socket_peers"), 2000);
+      await eventually(
+        "socket_peers is back",
+        async () => await used(agent, "socket_peers") === before,
+        2000,
+      );
     });
   }
 
@@ -88,7 +95,7 @@ describeKernel("what sockets remember is gone when they are closed", () => {
       }
       assert.ok(await used(agent, "flows") >= before + 10 * (1 + 3 + 1), "the sockets remember nothing");
     }
-    await comesBackTo(before, () => used(agent, "flows"), 2000);
+    await eventually("flows is back", async () => await used(agent, "flows") === before, 2000);
   });
 
   it(`unconnected UDP with ${manyVips} VIPs: the rest is swept up later`, async () => {
@@ -102,7 +109,7 @@ describeKernel("what sockets remember is gone when they are closed", () => {
       most = await used(agent, "flows");
       assert.ok(most >= before + 1 + manyVips, `only ${most - before} flows for ${manyVips} VIPs`);
     }
-    await comesBackTo(before, () => used(agent, "flows"), 25_000);
+    await eventually("flows is back", async () => await used(agent, "flows") === before, 25_000);
   });
 
   it("the agent sweeps nothing that an open socket needs", async () => {

@@ -1,4 +1,4 @@
-import { describe, it } from "@std/testing/bdd";
+import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { at, describeKernel, members, type RemoteSocket, type Services, useWorld } from "../kit/mod.ts";
 

@@ -1,10 +1,10 @@
 /** An agent under test: `weft run` from source, with pins, socket and mesh file of its own. */
 
 import { z } from "zod";
-import { bpffsPath, type Child, sleep, spawn } from "../../src/host/mod.ts";
+import { bpffsPath, type Child, spawn } from "../../src/host/mod.ts";
 import { askAgent } from "../../src/observe/admin_client.ts";
 import { type StatusResponse, statusResponse } from "../../src/observe/api.ts";
-import { patience } from "./slow.ts";
+import { eventually } from "./eventually.ts";
 import { meshFile, type TestService } from "./mesh.ts";
 import type { TestNet } from "./test_net.ts";
 
@@ -46,8 +46,8 @@ export interface AgentOptions {
   readonly args?: readonly string[];
   /** What to share with another agent of this test. @default a name of its own */
   readonly name?: string;
-  /** False for an agent that is expected to fail. @default true */
-  readonly waitUntilReady?: boolean;
+  /** Do not wait until it serves, and leave to others what it may have put into the kernel. @default false */
+  readonly expectFailure?: boolean;
 }
 
 /** A running agent. Disposing of it stops it and removes all that it put into the kernel. */
@@ -55,15 +55,15 @@ export interface TestAgent extends AsyncDisposable {
   readonly pid: number;
   readonly pinRoot: string;
   readonly meshPath: string;
-  /** What it has logged so far; lines that are not JSON have the level `raw`. */
-  readonly log: readonly LogLine[];
+  /** What it has logged so far; lines that are not JSON have the level `raw`. Take out what was expected of errors. */
+  readonly log: LogLine[];
   /** Waits until a line is logged. */
   readonly logged: (matches: (line: LogLine) => boolean) => Promise<LogLine>;
   readonly status: () => Promise<StatusResponse>;
   /** Replaces the mesh file, if it says something else, and waits until the agent has put it into the kernel. */
   readonly reload: (services: Services) => Promise<void>;
-  /** Replaces the mesh file's text. */
-  readonly writeMesh: (text: string) => Promise<void>;
+  /** Replaces the mesh file, and waits for nothing. @param mesh its text, or what it says */
+  readonly writeMesh: (mesh: string | Services) => Promise<void>;
   /** Runs another command against this agent. */
   readonly weft: (...args: string[]) => Promise<CommandResult>;
   /** Sends a signal and waits for its end. */
@@ -74,7 +74,7 @@ export interface TestAgent extends AsyncDisposable {
 
 /** Starts an agent beside a test net, and waits until it serves. */
 export async function startAgent(net: TestNet, options: AgentOptions): Promise<TestAgent> {
-  const { services, addresses = net.servers, cgroup = net.cgroup.path, args = [], waitUntilReady = true } =
+  const { services, addresses = net.servers, cgroup = net.cgroup.path, args = [], expectFailure = false } =
     options;
   const { name = crypto.randomUUID().slice(0, 8) } = options;
   const pinRoot = `${bpffsPath}/${net.id}-${name}`;
@@ -113,7 +113,7 @@ export async function startAgent(net: TestNet, options: AgentOptions): Promise<T
         child,
       );
     },
-    writeMesh: (text) => writeWhole(meshPath, text),
+    writeMesh: (mesh) => writeWhole(meshPath, typeof mesh === "string" ? mesh : meshFile(mesh, addresses)),
     weft: (...args) =>
       runWeft([...args, "--pin-root", pinRoot, ...args[0] === "detach" ? [] : ["--socket", socket]]),
     end: async (signal) => {
@@ -123,6 +123,7 @@ export async function startAgent(net: TestNet, options: AgentOptions): Promise<T
     ended: () => child.exited,
     [Symbol.asyncDispose]: async () => {
       await child[Symbol.asyncDispose]();
+      if (expectFailure) return;
       const detached = await runWeft(["detach", "--pin-root", pinRoot]);
       await Deno.remove(directory, { recursive: true }).catch(() => {}); // another agent of this name was faster
       if (detached.code !== 0) throw new Error(`weft detach failed: ${detached.stderr}`);
@@ -130,7 +131,7 @@ export async function startAgent(net: TestNet, options: AgentOptions): Promise<T
   };
   await using stack = new AsyncDisposableStack();
   stack.use(agent);
-  if (waitUntilReady) {
+  if (!expectFailure) {
     await until(
       async () => (await status().catch(() => undefined))?.ready ?? false,
       "the agent serves",
@@ -158,12 +159,15 @@ function parseLogLine(line: string): LogLine {
 
 /** Waits for a condition; fails at once where the agent has ended. */
 async function until(condition: () => Promise<boolean>, what: string, child: Child): Promise<void> {
-  const end = performance.now() + patience(20_000);
   let exit: Deno.CommandStatus | undefined;
   child.exited.then((status) => exit = status);
-  while (!await condition()) {
-    if (exit) throw new Error(`the agent ended (exit code ${exit.code}):\n${child.said()}`);
-    if (performance.now() > end) throw new Error(`waited too long until ${what}; it said:\n${child.said()}`);
-    await sleep(20);
+  try {
+    await eventually(what, async () => {
+      if (await condition()) return true;
+      if (exit) throw new Error(`the agent ended (exit code ${exit.code})`);
+      return false;
+    }, 20_000);
+  } catch (error) {
+    throw new Error(`${(error as Error).message}; the agent said:\n${child.said()}`, { cause: error });
   }
 }

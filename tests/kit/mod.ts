@@ -11,6 +11,7 @@ export {
   weftCommand,
 } from "./agent.ts";
 export { describeKernel } from "./describe_kernel.ts";
+export { eventually } from "./eventually.ts";
 export { flawless, type Hammer, type HammerKind, type HammerOptions, type HammerResult } from "./hammer.ts";
 export { removeLeftovers, testPrefix } from "./leftovers.ts";
 export { members, meshFile, type Ports, serviceName, type TestMember, type TestService } from "./mesh.ts";

@@ -9,6 +9,8 @@
  *   --timeout MS      for connecting and for the answer; default 2000
  *   --reuse           one socket for all attempts (UDP)
  *
+ * It gives up after ten attempts that timed out: nothing good comes of waiting for thousands.
+ *
  * KIND is tcp4, tcp6, udp4, udp6 (connected), send4 or send6 (UDP without connecting).
  */
 #include <errno.h>
@@ -45,6 +47,7 @@ struct outcome {
 };
 
 #define OUTCOMES 4096
+#define TIMEOUTS_UNTIL_GIVING_UP 10
 
 struct tally {
 	struct outcome outcomes[OUTCOMES];
@@ -57,6 +60,11 @@ static void stop(int signal)
 {
 	(void)signal;
 	stopped = 1;
+}
+
+static bool is_timeout(int error)
+{
+	return error == EAGAIN || error == EINPROGRESS || error == ETIMEDOUT;
 }
 
 static int64_t now_ns(void)
@@ -239,7 +247,7 @@ int hammer(int argc, char **argv)
 	struct sigaction action = { .sa_handler = stop };
 	char peer[ADDRESS_TEXT], server[ADDRESS_TEXT];
 	int64_t start, last_answer, longest_gap = 0;
-	long attempts = 0;
+	long attempts = 0, timeouts = 0;
 
 	for (int i = 0; i < target_count; i++) {
 		targets[i].length = parse_target(argv[first + i], &targets[i].address);
@@ -263,6 +271,8 @@ int hammer(int argc, char **argv)
 		failed = attempt(&options, target, fd, is_new, peer, server);
 		if (failed && errno == EINTR && stopped)
 			break;
+		if (failed && is_timeout(errno))
+			timeouts++;
 		if (failed)
 			tally(&errors, target, failed, strerrorname_np(errno));
 		else
@@ -280,7 +290,7 @@ int hammer(int argc, char **argv)
 		}
 		if (options.duration && time - start > options.duration * 1000000ll)
 			break;
-		if (input_ended(time))
+		if (input_ended(time) || timeouts == TIMEOUTS_UNTIL_GIVING_UP)
 			break;
 	}
 	printf("{\"attempts\":%ld,\"elapsedMs\":%.1f,\"longestGapMs\":%.1f", attempts,
