@@ -29,13 +29,14 @@ export const doctorCommand = defineCommand({
   async run(context) {
     const { flags, stdout, signal } = context;
     const { runDoctor } = await import("../doctor/mod.ts");
-    const tellProgress = flags.output === "table" ? progress(stdout) : () => {};
+    const lines = flags.output === "table" ? progress(stdout) : undefined;
     const report = await runDoctor({
       cgroup: flags.cgroup,
       pinRoot: flags["pin-root"].replace(/(?<=.)\/+$/, ""),
-      onResult: tellProgress,
+      onResult: (result) => lines?.tell(result),
       signal,
     });
+    lines?.end();
     await printOutput(context, flags.output, report, () => renderEnd(report, stdout));
     return report.ok ? exitCodes.ok : exitCodes.failed;
   },
@@ -52,20 +53,39 @@ const statusStyles: Readonly<Record<Status, StyleName>> = {
 const statusWidth = 9;
 const titleWidth = 40;
 
-/** Writes one line a check as it comes, under its section's name. */
-function progress(out: TextOutput): (result: CheckResult) => void {
+/** Writes what comes, under its section's name: a line a check, and one for checks in a row that were skipped for one reason. */
+function progress(
+  out: TextOutput,
+): { readonly tell: (result: CheckResult) => void; readonly end: () => void } {
   let section: string | undefined;
-  return (result) => {
+  let skipped: CheckResult[] = [];
+  const line = (status: Status, title: string, detail: string) => {
+    const word = out.style(statusStyles[status], status.padEnd(statusWidth));
+    out.write(`  ${word}${title.padEnd(titleWidth)}${detail}\n`);
+  };
+  const end = () => {
+    const [first] = skipped;
+    if (first === undefined) return;
+    line("skipped", skipped.length === 1 ? first.title : `${skipped.length} checks`, first.detail);
+    skipped = [];
+  };
+  const tell = (result: CheckResult) => {
+    const [first] = skipped;
+    if (first?.section !== result.section || first.detail !== result.detail) end();
     if (result.section !== section) {
       out.write(`${section === undefined ? "" : "\n"}${out.style("bold", result.section)}\n`);
       section = result.section;
     }
-    const status = out.style(statusStyles[result.status], result.status.padEnd(statusWidth));
-    out.write(`  ${status}${result.title.padEnd(titleWidth)}${result.detail}\n`);
+    if (result.status === "skipped") {
+      skipped.push(result);
+      return;
+    }
+    line(result.status, result.title, result.detail);
     if (result.remedy !== null) {
       out.write(`  ${" ".repeat(statusWidth)}${out.style("cyan", "what to do:")} ${result.remedy}\n`);
     }
   };
+  return { tell, end };
 }
 
 /** What follows the checks: other programs, features, the verdict. */
@@ -92,9 +112,10 @@ function renderEnd(report: DoctorReport, { style }: TextOutput): string {
 function verdict({ ok, kernel, checks }: DoctorReport, style: TextOutput["style"]): string {
   const count = (status: Status) => checks.filter((check) => check.status === status).length;
   const counts = (["failed", "warning", "skipped"] as const).map((status) => [status, count(status)] as const)
-    .filter(([, number]) => number > 0).map(([status, number]) => `${number} ${status}`);
+    .filter(([, number]) => number > 0)
+    .map(([status, number]) => `${number} ${status}${status === "warning" && number > 1 ? "s" : ""}`);
   const answer = ok
     ? style("green", `weft works on this host (Linux ${kernel})`)
-    : style("red", `weft does not work on this host (Linux ${kernel}) yet`);
+    : style("red", `weft does not work on this host (Linux ${kernel}) as things are`);
   return `${answer}: ${[`${checks.length} checks`, ...counts].join(", ")}`;
 }

@@ -82,7 +82,8 @@ export async function checkConnections(
     {
       id: "connections.ipv6",
       title: "IPv6",
-      remedy: "nothing, if nobody here needs IPv6; else boot without ipv6.disable=1",
+      remedy:
+        "nothing need be done where nobody uses IPv6; else boot without ipv6.disable=1, and see that net.ipv6.conf.default.disable_ipv6 is 0",
       optional: true,
     },
     [ipv4],

@@ -1,4 +1,4 @@
-import { KernelError } from "../../ffi/mod.ts";
+import { errnoWords, KernelError } from "../../ffi/mod.ts";
 import { CheckFailed, type CheckSpec } from "./check.ts";
 import { HostError } from "../host/mod.ts";
 
@@ -25,7 +25,7 @@ const remedies: Readonly<Record<string, string>> = {
 export function describeFailure(error: unknown, spec: CheckSpec): Failure {
   if (error instanceof KernelError) {
     const remedy = spec.remedies?.[error.code] ?? remedies[error.code] ?? spec.remedy;
-    return { detail: error.message, remedy };
+    return { detail: withoutGuess(error), remedy };
   }
   if (error instanceof HostError) {
     // Its message ends on the remedy, for those who show nothing else.
@@ -36,4 +36,9 @@ export function describeFailure(error: unknown, spec: CheckSpec): Failure {
   }
   const detail = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return { detail, remedy: spec.remedy };
+}
+
+/** The message without its guess that privileges are missing: a check of its own has seen that they are there. */
+function withoutGuess({ message, code, errno }: KernelError): string {
+  return code === "EPERM" ? message.replace(errnoWords(errno), "not permitted") : message;
 }

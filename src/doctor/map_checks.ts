@@ -109,7 +109,8 @@ export async function checkMaps(
     {
       id: "kernel.publish_batch",
       title: "records published in batches",
-      remedy: "nothing: weft publishes them one by one on several threads; Linux 5.19 takes batches",
+      remedy:
+        "nothing need be done: weft publishes them one by one on several threads; Linux 5.19 takes batches",
       optional: true,
     },
     [outer],
@@ -136,8 +137,8 @@ export async function checkMaps(
         value: threads,
         detail: `${detail}, on up to ${threads} threads`,
         warning:
-          "nothing: every record waits, weft overlaps the waits with threads, and changes of thousands of " +
-          "services take longer; Linux 6.8 waits once for all",
+          "nothing need be done: weft overlaps the waits with threads, and changes of thousands of services take " +
+          "longer; Linux 6.8 waits once for all",
       };
     },
   );
@@ -145,7 +146,8 @@ export async function checkMaps(
     {
       id: "kernel.read_batch",
       title: "records read in batches",
-      remedy: "nothing: a starting agent reads slot by slot, which takes longer; Linux 5.19 batches",
+      remedy:
+        "nothing need be done: a starting agent reads slot by slot, which takes longer; Linux 5.19 takes batches",
       optional: true,
     },
     [outer],

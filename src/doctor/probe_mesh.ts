@@ -18,10 +18,10 @@ export interface Pair {
 }
 
 /** Of the service that has an endpoint. */
-export const vip: Pair = { 4: "192.0.2.1", 6: "2001:db8::1" };
+export const vip: Pair = { 4: "192.0.2.241", 6: "2001:db8::d0c:1" };
 
 /** Of the service whose only endpoint is unhealthy. */
-export const emptyVip: Pair = { 4: "192.0.2.2", 6: "2001:db8::2" };
+export const emptyVip: Pair = { 4: "192.0.2.242", 6: "2001:db8::d0c:2" };
 
 /** Where the endpoint listens. */
 export const backend: Pair = { 4: "127.0.0.1", 6: "::1" };

@@ -99,7 +99,7 @@ export async function checkPrograms(
       return {
         value: false,
         detail: "not in this kernel: a refused connect gets EPERM",
-        warning: "nothing, if applications can live with EPERM instead of EHOSTUNREACH; Linux 5.18 has it",
+        warning: "nothing need be done where applications can live with EPERM; Linux 5.18 has it",
       };
     },
   );

@@ -4,15 +4,16 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { describe, it } from "@std/testing/bdd";
 import { z } from "zod";
+import { bpffsPath, type Cgroup, cgroup2Mount, createCgroup, ownedName, run } from "../../src/host/mod.ts";
 import {
-  bpffsPath,
-  type Cgroup,
-  cgroup2Mount,
-  createCgroup,
-  ownedName,
-  run,
-} from "../../src/host/mod.ts";
-import { createTestNet, describeKernel, removeLeftovers, runWeft, startAgent, testPrefix, weftCommand } from "../kit/mod.ts";
+  createTestNet,
+  describeKernel,
+  removeLeftovers,
+  runWeft,
+  startAgent,
+  testPrefix,
+  weftCommand,
+} from "../kit/mod.ts";
 
 /** The shape that `weft doctor --help` promises. */
 const reportSchema = z.strictObject({
@@ -103,7 +104,7 @@ async function attachForeign(cgroup: Cgroup): Promise<AsyncDisposable> {
   Deno.writeTextFileSync(
     `${directory}/foreign.c`,
     `__attribute__((section("cgroup/connect4"), used)) int of_others(void *ctx) { return 1; }
-     char license[] __attribute__((section("license"), used)) = "GPL";`,
+     char granted[] __attribute__((section("license"), used)) = "GPL";`,
   );
   const object = `${directory}/foreign.o`;
   await run(["clang-19", ..."-O2 -g -target bpf -c".split(" "), `${directory}/foreign.c`, "-o", object]);
@@ -130,7 +131,11 @@ describeKernel("weft doctor", () => {
     assert.equal(report.kernel, (await run(["uname", "-r"])).trim());
     assert.equal(new Set(report.checks.map(({ id }) => id)).size, report.checks.length, "an id twice");
     for (const check of report.checks) {
-      assert.equal(check.remedy === null, check.status === "ok", `${check.id}: a remedy belongs to a warning`);
+      assert.equal(
+        check.remedy === null,
+        check.status === "ok",
+        `${check.id}: a remedy belongs to a warning`,
+      );
     }
     for (const [name, { available }] of Object.entries(report.features)) {
       assert.notEqual(available, null, `${name} is not known although everything was tried`);
@@ -140,7 +145,9 @@ describeKernel("weft doctor", () => {
   it("covers every hook, family and protocol", async () => {
     const { report } = await doctor();
     const ids = new Set(report.checks.map(({ id }) => id));
-    const hooks = ["connect", "sendmsg", "recvmsg", "getpeername"].flatMap((hook) => [`${hook}4`, `${hook}6`]);
+    const hooks = ["connect", "sendmsg", "recvmsg", "getpeername"].flatMap((
+      hook,
+    ) => [`${hook}4`, `${hook}6`]);
     const ways = ["tcp", "udp", "sendto", "getpeername"].flatMap((way) =>
       ["ipv4", "ipv6", "mapped"].map((route) => `connections.${way}_${route}`)
     );
@@ -213,7 +220,7 @@ describeKernel("weft doctor", () => {
   it("works beside an agent, whose programs are not foreign", async () => {
     await using net = await createTestNet();
     await using agent = await startAgent(net, {
-      services: { web: { vips: ["10.96.0.1"], ports: { 80: 8080 }, members: ["a"] } },
+      services: { web: { vips: ["10.96.0.1"], ports: { 80: 8080 }, members: { a: {} } } },
     });
     const { code, report } = await doctor("--cgroup", net.cgroup.path, "--pin-root", agent.pinRoot);
     assert.equal(code, 0);
