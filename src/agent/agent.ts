@@ -74,6 +74,8 @@ export async function runAgent(
       "run it with sudo",
     );
   }
+  // Watched from before it is first read, so that no change falls between the two.
+  const changes = watchFile(options.meshFile, { signal });
   const meshFile = await readMeshFile(options.meshFile, { maxBytes: options.maxMeshBytes });
   using stack = new DisposableStack();
   const shim = openShim();
@@ -152,7 +154,7 @@ export async function runAgent(
       if (signal.aborted) resolve();
       signal.addEventListener("abort", () => resolve(), { once: true });
     });
-    await Promise.race([ended, followFile(options, source, controller, signal)]);
+    await Promise.race([ended, followFile(options, changes, source, controller)]);
     refusals.read();
   } finally {
     for (const timer of timers) clearInterval(timer);
@@ -255,11 +257,11 @@ function createSource(options: AgentOptions, log: Logger): Source {
 /** Reloads the file whenever it has changed. */
 async function followFile(
   options: AgentOptions,
+  changes: AsyncIterable<void>,
   source: Source,
   controller: Controller,
-  signal: AbortSignal,
 ): Promise<void> {
-  for await (const _ of watchFile(options.meshFile, { signal })) {
+  for await (const _ of changes) {
     try {
       controller.submit(
         source.accept(await readMeshFile(options.meshFile, { maxBytes: options.maxMeshBytes })),
