@@ -131,8 +131,9 @@ describeKernel("when the agent ends", () => {
     const stream = stack.use(await net.startHammer({ kind: "tcp4", targets: [vip4], perSecond: rate(500) }));
     for (let round = 1; round <= 8; round++) {
       await agent.writeMesh(generation(round));
-      // The file must be still for 200 ms, and is looked at every 100: the flush comes from 300 ms on.
-      await sleep(patience(280 + 15 * round));
+      // It says so just before it flushes, which takes some tens of milliseconds.
+      await agent.logged(({ msg }) => /removes 200 of 201 services/.test(msg));
+      await sleep(patience(4 * round));
       await agent.end("SIGKILL");
       agent = await start(generation(round));
       await assertHealthy(agent);

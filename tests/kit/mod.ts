@@ -21,3 +21,4 @@ export { type Answer, type RemoteSocket, SocketError, type SocketKind, type Sock
 export { assertSpread, chiSquaredTail, significance } from "./statistics.ts";
 export { createTestNet, serverAt, type TestNet, type TestNetOptions, type TestServer } from "./test_net.ts";
 export { assertHealthy, useWorld, type World, type WorldOptions } from "./use_world.ts";
+export { readWords, type WordsSeen } from "./word_reader.ts";

@@ -39,6 +39,8 @@ export interface TestNet extends AsyncDisposable {
   readonly cgroup: Cgroup;
   /** A cgroup for what must not be balanced: servers and agents live in it. */
   readonly aside: Cgroup;
+  /** Where servers live. */
+  readonly serverNamespace: string;
   /** Where clients live: in `cgroup`, in the client's namespace. */
   readonly client: Place;
   /** Names things that outlive a killed test: pins, files. */
@@ -109,6 +111,7 @@ export async function createTestNet(options: TestNetOptions = {}): Promise<TestN
     servers,
     cgroup,
     aside,
+    serverNamespace: network.namespace("servers"),
     client,
     id,
     startHammer: (options, place = client) => startHammer(peer, options, place),
