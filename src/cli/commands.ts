@@ -1,4 +1,6 @@
 import type { Command } from "./command.ts";
+import { demoCommand } from "./demo.ts";
+import { demoPeerCommand } from "./demo_peer.ts";
 import { detachCommand } from "./detach.ts";
 import { doctorCommand } from "./doctor.ts";
 import { endpointsCommand } from "./endpoints.ts";
@@ -17,5 +19,7 @@ export const commands: readonly Command[] = [
   endpointsCommand,
   detachCommand,
   doctorCommand,
+  demoCommand,
   versionCommand,
+  demoPeerCommand,
 ];
