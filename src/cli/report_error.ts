@@ -16,8 +16,15 @@ export interface ErrorReport {
  * An error of a class of our own (or of a library) says by itself what is wrong, and is told in one line and its remedy,
  * where it has one. Nobody expected one of the runtime's own classes to come this far, and it is told so.
  */
-export function reportError(error: unknown, { stderr, debug }: ErrorReport): number {
+export function reportError(error: unknown, report: ErrorReport): number {
+  const { stderr, debug } = report;
   if (error instanceof Interrupted) return error.exitCode;
+  if (error instanceof SuppressedError) {
+    // Cleaning up failed as well: what came first is told first, and decides.
+    const exitCode = reportError(error.suppressed, report);
+    reportError(error.error, report);
+    return exitCode;
+  }
   const { message, remedy } = describe(error);
   stderr.write(`${stderr.style("red", "weft:")} ${indented(message)}\n`);
   if (remedy !== undefined) stderr.write(`  ${indented(remedy)}\n`);
