@@ -1,0 +1,126 @@
+/** weft on a cgroup of its own, as `weft run` would be there, and programs that do nothing on another. */
+
+import {
+  closeFd,
+  createLink,
+  type LoadedObject,
+  loadObject,
+  openDirectory,
+  programInfo,
+  type Shim,
+} from "../ffi/mod.ts";
+import {
+  type Controller,
+  createController,
+  type Datapath,
+  defaultSizes,
+  defaultSocketSizes,
+  detachPrograms,
+  hooks,
+  openDatapath,
+  pinPaths,
+  probeFeatures,
+  removePins,
+} from "../src/dataplane/mod.ts";
+import { bpffsPath, type Cgroup, isLeftover, ownedName } from "../src/host/mod.ts";
+
+const prefix = "weft-bench";
+
+/** The programs and maps of one agent, attached from its first flush on. */
+export interface BenchAgent extends AsyncDisposable {
+  readonly datapath: Datapath;
+  readonly controller: Controller;
+  readonly pinRoot: string;
+  /** How long loading and attaching the programs took after the first flush. */
+  readonly attachMs: () => number;
+}
+
+/** Removes the pins of benchmarks that were killed. */
+export function removeLeftoverPins(shim: Shim): void {
+  for (const { name } of Deno.readDirSync(bpffsPath)) {
+    if (isLeftover(name, prefix)) removeAllPins(shim, `${bpffsPath}/${name}`);
+  }
+}
+
+/** Starts with nothing in the kernel. @param name tells agents of one process apart */
+export function startAgent(shim: Shim, cgroup: Cgroup, name: string): BenchAgent {
+  const pinRoot = `${bpffsPath}/${ownedName(prefix, name)}`;
+  Deno.mkdirSync(pinRoot, { mode: 0o700 });
+  const fd = openDirectory(shim, cgroup.path);
+  const datapath = openDatapath(shim, {
+    paths: pinPaths(pinRoot),
+    sizes: defaultSizes,
+    socketSizes: defaultSocketSizes,
+    cgroup: { fd, id: cgroup.id },
+    features: probeFeatures(shim),
+    publishThreads: 0,
+  });
+  let attachMs = 0;
+  const controller = createController({
+    datapath,
+    node: { network: "" },
+    onFlush: (_, first) => {
+      if (!first) return;
+      const start = performance.now();
+      datapath.attach();
+      attachMs = performance.now() - start;
+    },
+    onError: (message) => {
+      throw new Error(message);
+    },
+  });
+  return {
+    datapath,
+    controller,
+    pinRoot,
+    attachMs: () => attachMs,
+    [Symbol.asyncDispose]: async () => {
+      await controller.stop();
+      datapath.close();
+      closeFd(shim, fd);
+      removeAllPins(shim, pinRoot);
+    },
+  };
+}
+
+function removeAllPins(shim: Shim, pinRoot: string): void {
+  detachPrograms(shim, pinPaths(pinRoot).links);
+  removePins(pinRoot);
+}
+
+/** Programs that do nothing, on every hook of a cgroup. */
+export interface EmptyPrograms extends Disposable {
+  readonly object: LoadedObject;
+}
+
+export function attachEmptyPrograms(shim: Shim, cgroup: Cgroup, objectName: string): EmptyPrograms {
+  const object = loadObject(shim, objectName, { reuse: new Map(), readOnly: new Map() });
+  const cgroupFd = openDirectory(shim, cgroup.path);
+  const links = hooks.map((hook) =>
+    createLink(shim, object.program(hook.program), cgroupFd, hook.attachType, hook.name)
+  );
+  closeFd(shim, cgroupFd);
+  return {
+    object,
+    [Symbol.dispose]: () => {
+      for (const link of links) closeFd(shim, link);
+      object[Symbol.dispose]();
+    },
+  };
+}
+
+/** File descriptors of programs by their hook. */
+export type ProgramFds = ReadonlyMap<string, number>;
+
+/** How often a program ran and for how long, while statistics were enabled. */
+export interface RunTime {
+  readonly ns: number;
+  readonly runs: number;
+}
+
+export function readRunTimes(shim: Shim, programs: ProgramFds): ReadonlyMap<string, RunTime> {
+  return new Map([...programs].map(([hook, fd]) => {
+    const { runTimeNs, runs } = programInfo(shim, fd);
+    return [hook, { ns: runTimeNs, runs }];
+  }));
+}

@@ -1,0 +1,41 @@
+/** What the benchmarks need that is not TypeScript: compiled into build/bench/ when they start. */
+
+import { run } from "../src/host/mod.ts";
+
+const root = new URL("..", import.meta.url).pathname;
+const directory = `${root}build/bench`;
+
+/** Where results and tools are put. */
+export const outputDirectory = directory;
+
+/** The object of empty programs, as the shim's payload knows it. */
+export const emptyObject = "bench/empty";
+
+/** Compiles the program that times connections; its path. */
+export async function buildConnect(): Promise<string> {
+  await Deno.mkdir(directory, { recursive: true });
+  const output = `${directory}/connect`;
+  await run([
+    "gcc",
+    "-O2",
+    "-std=gnu11",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-o",
+    output,
+    `${root}bench/connect.c`,
+  ]);
+  return output;
+}
+
+/** Compiles the programs that do nothing. */
+export async function buildEmpty(): Promise<void> {
+  await Deno.mkdir(directory, { recursive: true });
+  const triplet = (await run(["gcc", "-print-multiarch"])).trim();
+  await run([
+    ..."clang-19 -O2 -g -target bpf -mcpu=v3 -std=gnu11 -Wall -Wextra -Werror".split(" "),
+    `-I/usr/include/${triplet}`,
+    ...["-c", `${root}bench/empty.bpf.c`, "-o", `${directory}/empty.bpf.o`],
+  ]);
+}
