@@ -107,19 +107,29 @@ export class KernelMap<K, V> implements Disposable {
    *
    * @throws {KernelError} E2BIG where the map is full
    */
-  updateMany(entries: readonly (readonly [K, V])[]): void {
-    for (let start = 0; start < entries.length; start += batchSize) {
-      const chunk = entries.slice(start, start + batchSize);
-      const keys = new DataView(new ArrayBuffer(chunk.length * this.key.size));
-      const values = new DataView(new ArrayBuffer(chunk.length * this.value.size));
-      chunk.forEach(([key, value], i) => {
-        this.key.write(keys, i * this.key.size, key);
-        this.value.write(values, i * this.value.size, value);
-      });
-      const count = new Uint32Array([chunk.length]);
+  updateMany(entries: Iterable<readonly [K, V]>): void {
+    const { key: keyCodec, value: valueCodec } = this;
+    let keys: DataView<ArrayBuffer> | undefined;
+    let values: DataView<ArrayBuffer> | undefined;
+    let length = 0;
+    const capacity = Array.isArray(entries) ? Math.min(entries.length, batchSize) : batchSize;
+    const write = () => {
+      const count = new Uint32Array([length]);
       const call = this.#count("update_batch");
-      this.#check(call.weft_map_update_batch(this.fd, keys.buffer, values.buffer, count), "update in batch");
+      this.#check(
+        call.weft_map_update_batch(this.fd, keys!.buffer, values!.buffer, count),
+        "update in batch",
+      );
+      length = 0;
+    };
+    for (const [key, value] of entries) {
+      keys ??= new DataView(new ArrayBuffer(capacity * keyCodec.size));
+      values ??= new DataView(new ArrayBuffer(capacity * valueCodec.size));
+      keyCodec.write(keys, length * keyCodec.size, key);
+      valueCodec.write(values, length * valueCodec.size, value);
+      if (++length === capacity) write();
     }
+    if (length > 0) write();
   }
 
   /** Removes many keys; those that are not there are passed over. */

@@ -116,7 +116,7 @@ async function release(
 
 /** An index counts anew when it is given to another endpoint; nothing refers to it now, so the kernel does not count. */
 function resetHits(maps: MeshMaps, plan: Plan): void {
-  maps.endpointHits.updateMany(plan.endpoints.map(([index]) => [index, 0n]));
+  maps.endpointHits.updateMany(plan.endpoints.values().map(([index]) => [index, 0n]));
   maps.refusals.updateMany(plan.taken.ids.map((id) => [id, 0n]));
 }
 

@@ -255,7 +255,9 @@ function placeEndpoints(
     else byKey.set(key, [row]);
   }
   const placed = desired.map((endpoint): AppliedEndpoint => {
-    const row = byKey.get(endpoint.key)?.pop() ?? byKey.get(`${endpoint.address}|${endpoint.port}`)?.pop();
+    const row = byKey.size === 0
+      ? undefined
+      : byKey.get(endpoint.key)?.pop() ?? byKey.get(`${endpoint.address}|${endpoint.port}`)?.pop();
     if (row) return { desired: endpoint, index: row.index, generation: row.generation };
     const index = take(draft.applied.endpointIndexes, draft.taken.indexes);
     const generation = nextGeneration(draft.applied, index);

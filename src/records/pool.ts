@@ -159,7 +159,9 @@ export function createRecordPool(
           for (const record of records.slice(start, start + publishBatch)) {
             const fd = createInnerMap(shim, record.capacity);
             assignments.push({ slot: record.slot, fd });
-            innerMap(shim, fd).updateMany(record.entries.map((entry, position) => [position, entry]));
+            innerMap(shim, fd).updateMany(
+              record.entries.map((entry, position) => [position, entry] as const),
+            );
           }
           await outer().publish(assignments, threads);
         } finally {
