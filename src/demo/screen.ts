@@ -109,7 +109,7 @@ export function drawSummary({ results, answered, refused, failed }: DemoReport, 
   const mark = good === acts.length ? paint("green", "✓") : paint("red", "✗");
   return [
     `${mark} ${good} of ${acts.length} acts went as the mesh file says; all is removed again.`,
-    `  ${answered} calls answered, ${refused} refused when no backend was usable, ${failed} failed`,
+    `  ${answered} calls answered, ${refused} refused with no backend usable, ${failed} failed`,
   ];
 }
 
