@@ -33,7 +33,7 @@ const fullBar = 0.4;
 export function drawIntroduction({ paint }: Page): string[] {
   const { addresses: { 4: vip4, 6: vip6 }, port } = frontend;
   return [
-    `${paint("bold", "weft demo")}: a client and four backends, each in a network namespace of its own.`,
+    `${paint("bold", "weft demo")}: a client and four backends in zones a and b, each in a namespace.`,
     `The client calls the VIP ${vip4} (and ${vip6}) port ${port}, TCP and UDP.`,
     "No host has that address: inside the client's connect() the kernel picks a",
     "backend, as the mesh file says, and no proxy sees a byte.",
