@@ -18,7 +18,7 @@ function refusal(text: string): string {
     return true;
   });
   const took = performance.now() - before;
-  assert.ok(took < 3000, `it took ${took} ms`);
+  assert.ok(took < 60_000, `it took ${took} ms`);
   return message;
 }
 
