@@ -4,17 +4,14 @@
  */
 
 import { closeFd, lockFile, mountBpffs, openDirectory, openShim, type Shim } from "../../ffi/mod.ts";
-import { MeshFileError, readMeshFile, watchFile } from "../config/mod.ts";
+import { readMeshFile, watchFile } from "../config/mod.ts";
 import {
-  type Controller,
   createController,
   type Datapath,
   foreignLayouts,
   haveSize,
-  hookStatuses,
   type MeshSizes,
   openDatapath,
-  type PinPaths,
   pinPaths,
   probeFeatures,
   removePins,
@@ -23,15 +20,14 @@ import {
   sweepFlows,
 } from "../dataplane/mod.ts";
 import { cgroupId, ensureBpffs, HostError } from "../host/mod.ts";
-import { emptySnapshot, type Mesh, replaceMesh, type Snapshot } from "../mesh/mod.ts";
 import { serveAdmin } from "../observe/admin_server.ts";
-import type { StatusResponse } from "../observe/api.ts";
-import { meshMapStatuses, readCounters, socketMapStatuses } from "../observe/kernel_status.ts";
 import type { Logger } from "../observe/log.ts";
+import { agentStatus } from "./agent_status.ts";
 import { detachAll } from "./detach.ts";
 import { probePublishThreads } from "./publish_threads.ts";
 import { watchRefusals } from "./refusals.ts";
 import { runtimePaths } from "./runtime_paths.ts";
+import { createSource, followFile } from "./source.ts";
 import { endpointViews, serviceViews, workloadViews } from "./views.ts";
 
 export interface AgentOptions {
@@ -107,7 +103,7 @@ export async function runAgent(
   warnOfOtherSize(datapath, options.socketSizes, log);
 
   const startedAt = new Date();
-  const source = createSource(options, log);
+  const source = createSource(options.meshFile, log);
   const controller = createController({
     datapath,
     node: { network: options.network },
@@ -126,7 +122,8 @@ export async function runAgent(
   });
   let attached = false;
   const admin = serveAdmin(runtime.socket, {
-    status: () => status({ shim, options, paths, cgroup, datapath, controller, source, startedAt, attached }),
+    status: () =>
+      agentStatus({ shim, options, paths, cgroup, datapath, controller, source, startedAt, attached }),
     services: () => serviceViews(datapath, controller.state.applied, options.network),
     workloads: () => workloadViews(controller.state.applied),
     endpoints: (service) => endpointViews(datapath, controller, service, options.network),
@@ -205,161 +202,4 @@ function warnOfOtherSize(datapath: Datapath, wanted: SocketSizes, log: Logger): 
       wanted,
     },
   );
-}
-
-/** The mesh file as a source of snapshots. */
-interface Source {
-  accept(file: { mesh: Mesh; warnings: readonly string[] }): Snapshot;
-  reject(error: unknown): void;
-  readonly snapshot: Snapshot;
-  readonly error: string | undefined;
-  readonly warnings: readonly string[];
-}
-
-function createSource(options: AgentOptions, log: Logger): Source {
-  let snapshot = emptySnapshot();
-  let error: string | undefined;
-  let warnings: readonly string[] = [];
-  return {
-    accept: (file) => {
-      const before = snapshot.services.size;
-      const next = replaceMesh(snapshot, file.mesh);
-      const removed = [...snapshot.services.keys()].filter((key) => !next.services.has(key)).length;
-      if (before > 0 && removed * 2 > before) {
-        log.warn(`the mesh file removes ${removed} of ${before} services`, {
-          file: options.meshFile,
-          left: next.services.size,
-        });
-      }
-      for (const warning of file.warnings) log.warn(warning);
-      warnings = file.warnings;
-      error = undefined;
-      snapshot = next;
-      return snapshot;
-    },
-    reject: (cause) => {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      error = `the mesh file is refused, the old configuration stays in force: ${reason}`;
-      log.error(error);
-    },
-    get snapshot() {
-      return snapshot;
-    },
-    get error() {
-      return error;
-    },
-    get warnings() {
-      return warnings;
-    },
-  };
-}
-
-/** Reloads the file whenever it has changed. */
-async function followFile(
-  options: AgentOptions,
-  changes: AsyncIterable<void>,
-  source: Source,
-  controller: Controller,
-): Promise<void> {
-  for await (const _ of changes) {
-    try {
-      controller.submit(
-        source.accept(await readMeshFile(options.meshFile, { maxBytes: options.maxMeshBytes })),
-      );
-    } catch (error) {
-      if (!(error instanceof MeshFileError)) throw error;
-      source.reject(error);
-    }
-  }
-}
-
-interface StatusParts {
-  readonly shim: Shim;
-  readonly options: AgentOptions;
-  readonly paths: PinPaths;
-  readonly cgroup: { readonly id: bigint };
-  readonly datapath: Datapath;
-  readonly controller: Controller;
-  readonly source: Source;
-  readonly startedAt: Date;
-  readonly attached: boolean;
-}
-
-function status(parts: StatusParts): StatusResponse {
-  const { shim, options, paths, cgroup, datapath, controller, source } = parts;
-  const { maps, applied, pool, sockets } = datapath;
-  const state = controller.state;
-  const programs = hookStatuses(shim, paths.links, cgroup.id);
-  const bad = parts.attached ? programs.filter((program) => program.state !== "attached") : [];
-  const counters = maps ? readCounters(maps) : {};
-  const frontends = [...applied.services.values()].reduce((sum, service) => sum + service.frontends.size, 0);
-  const use = {
-    frontends,
-    services: applied.servicePortIds.used + 2,
-    endpoints: applied.endpointIndexes.used,
-    records: pool.slots.used,
-  };
-  const errors = [
-    ...bad.map((program) => `the link on ${program.hook} is ${program.state}: restart the agent`),
-    ...[source.error, state.error].filter((error) => error !== undefined),
-  ];
-  return {
-    ready: parts.attached && bad.length === 0 && state.firstFlushDone,
-    agent: {
-      pid: Deno.pid,
-      version: options.version,
-      startedAt: parts.startedAt.toISOString(),
-      source: options.meshFile,
-      network: options.network,
-    },
-    pinRoot: paths.root,
-    cgroup: options.cgroup,
-    programs,
-    maps: maps
-      ? [...meshMapStatuses(maps, use, pool.memory()), ...socketMapStatuses(sockets)]
-      : socketMapStatuses(sockets),
-    counters,
-    mesh: {
-      services: state.applied.services.size,
-      workloads: state.applied.workloads.size,
-      policies: state.applied.policies.size,
-    },
-    flushes: state.flushes,
-    lastFlush: state.lastFlush
-      ? {
-        at: state.lastFlush.at.toISOString(),
-        services: state.lastFlush.services,
-        endpointsWritten: state.lastFlush.endpointsWritten,
-        recordsPublished: state.lastFlush.recordsPublished,
-        durationMs: state.lastFlush.durationMs,
-      }
-      : null,
-    needsWaypoint: [...state.applied.services.entries()].filter(([, service]) => service.needsWaypoint).map((
-      [key],
-    ) => key),
-    errors,
-    warnings: [...source.warnings, ...stateWarnings(counters)],
-  };
-}
-
-/** What the kernel's counters mean where they should be 0. */
-function stateWarnings(counters: Record<string, number>): string[] {
-  const warnings: string[] = [];
-  if (counters.state_full > 0) {
-    warnings.push(
-      `the per-socket state was full: ${counters.state_full} connects were balanced without it ` +
-        "(their getpeername shows the endpoint); raise --max-sockets",
-    );
-  }
-  if (counters.send_refused_full > 0) {
-    warnings.push(
-      `the per-socket state was full: ${counters.send_refused_full} UDP sends were refused; raise --max-flows`,
-    );
-  }
-  if (counters.broken > 0) {
-    warnings.push(
-      `${counters.broken} look-ups found the maps contradicting each other: does something else write them?`,
-    );
-  }
-  return warnings;
 }

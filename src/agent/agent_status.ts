@@ -1,0 +1,101 @@
+/** What `weft status` shows of a running agent. */
+
+import type { Shim } from "../../ffi/mod.ts";
+import { type Controller, type Datapath, hookStatuses, type PinPaths } from "../dataplane/mod.ts";
+import type { StatusResponse } from "../observe/api.ts";
+import { meshMapStatuses, readCounters, socketMapStatuses } from "../observe/kernel_status.ts";
+import type { AgentOptions } from "./agent.ts";
+import type { Source } from "./source.ts";
+
+/** What the status is made of. */
+export interface StatusParts {
+  readonly shim: Shim;
+  readonly options: Pick<AgentOptions, "version" | "meshFile" | "network" | "cgroup">;
+  readonly paths: PinPaths;
+  readonly cgroup: { readonly id: bigint };
+  readonly datapath: Datapath;
+  readonly controller: Controller;
+  readonly source: Source;
+  readonly startedAt: Date;
+  readonly attached: boolean;
+}
+
+/** The agent's status: links, maps and counters as the kernel has them now. */
+export function agentStatus(parts: StatusParts): StatusResponse {
+  const { shim, options, paths, cgroup, datapath, controller, source } = parts;
+  const { maps, applied, pool, sockets } = datapath;
+  const state = controller.state;
+  const programs = hookStatuses(shim, paths.links, cgroup.id);
+  const bad = parts.attached ? programs.filter((program) => program.state !== "attached") : [];
+  const counters = maps ? readCounters(maps) : {};
+  const frontends = [...applied.services.values()].reduce((sum, service) => sum + service.frontends.size, 0);
+  const use = {
+    frontends,
+    services: applied.servicePortIds.used + 2,
+    endpoints: applied.endpointIndexes.used,
+    records: pool.slots.used,
+  };
+  const errors = [
+    ...bad.map((program) => `the link on ${program.hook} is ${program.state}: restart the agent`),
+    ...[source.error, state.error].filter((error) => error !== undefined),
+  ];
+  return {
+    ready: parts.attached && bad.length === 0 && state.firstFlushDone,
+    agent: {
+      pid: Deno.pid,
+      version: options.version,
+      startedAt: parts.startedAt.toISOString(),
+      source: options.meshFile,
+      network: options.network,
+    },
+    pinRoot: paths.root,
+    cgroup: options.cgroup,
+    programs,
+    maps: maps
+      ? [...meshMapStatuses(maps, use, pool.memory()), ...socketMapStatuses(sockets)]
+      : socketMapStatuses(sockets),
+    counters,
+    mesh: {
+      services: state.applied.services.size,
+      workloads: state.applied.workloads.size,
+      policies: state.applied.policies.size,
+    },
+    flushes: state.flushes,
+    lastFlush: state.lastFlush
+      ? {
+        at: state.lastFlush.at.toISOString(),
+        services: state.lastFlush.services,
+        endpointsWritten: state.lastFlush.endpointsWritten,
+        recordsPublished: state.lastFlush.recordsPublished,
+        durationMs: state.lastFlush.durationMs,
+      }
+      : null,
+    needsWaypoint: [...state.applied.services.entries()].filter(([, service]) => service.needsWaypoint).map((
+      [key],
+    ) => key),
+    errors,
+    warnings: [...source.warnings, ...stateWarnings(counters)],
+  };
+}
+
+/** What the kernel's counters mean where they should be 0. */
+function stateWarnings(counters: Record<string, number>): string[] {
+  const warnings: string[] = [];
+  if (counters.state_full > 0) {
+    warnings.push(
+      `the per-socket state was full: ${counters.state_full} connects were balanced without it ` +
+        "(their getpeername shows the endpoint); raise --max-sockets",
+    );
+  }
+  if (counters.send_refused_full > 0) {
+    warnings.push(
+      `the per-socket state was full: ${counters.send_refused_full} UDP sends were refused; raise --max-flows`,
+    );
+  }
+  if (counters.broken > 0) {
+    warnings.push(
+      `${counters.broken} look-ups found the maps contradicting each other: does something else write them?`,
+    );
+  }
+  return warnings;
+}
