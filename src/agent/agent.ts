@@ -10,7 +10,6 @@ import {
   type Datapath,
   foreignLayouts,
   haveSize,
-  type MeshSizes,
   openDatapath,
   pinPaths,
   probeFeatures,
@@ -24,26 +23,12 @@ import { serveAdmin } from "../observe/admin_server.ts";
 import type { Logger } from "../observe/log.ts";
 import { agentStatus } from "./agent_status.ts";
 import { detachAll } from "./detach.ts";
+import type { AgentOptions } from "./options.ts";
 import { probePublishThreads } from "./publish_threads.ts";
 import { watchRefusals } from "./refusals.ts";
 import { runtimePaths } from "./runtime_paths.ts";
 import { createSource, followFile } from "./source.ts";
 import { endpointViews, serviceViews, workloadViews } from "./views.ts";
-
-export interface AgentOptions {
-  readonly version: string;
-  readonly meshFile: string;
-  /** The most that the mesh file may have, in bytes. */
-  readonly maxMeshBytes: number;
-  /** The cgroup's directory. */
-  readonly cgroup: string;
-  readonly pinRoot: string;
-  /** @default below /run/weft, named after the pin root */
-  readonly socket: string | undefined;
-  readonly network: string;
-  readonly sizes: MeshSizes;
-  readonly socketSizes: SocketSizes;
-}
 
 /** How the agent leaves the kernel. */
 export type Leave = "keep" | "detach";

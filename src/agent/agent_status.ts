@@ -4,7 +4,7 @@ import type { Shim } from "../../ffi/mod.ts";
 import { type Controller, type Datapath, hookStatuses, type PinPaths } from "../dataplane/mod.ts";
 import type { StatusResponse } from "../observe/api.ts";
 import { meshMapStatuses, readCounters, socketMapStatuses } from "../observe/kernel_status.ts";
-import type { AgentOptions } from "./agent.ts";
+import type { AgentOptions } from "./options.ts";
 import type { Source } from "./source.ts";
 
 /** What the status is made of. */
