@@ -123,7 +123,7 @@ describeKernel("what sockets remember is gone when they are closed", () => {
       return servers;
     });
     const flows = await used(agent, "flows");
-    await sleep(patience(11_000)); // the sweep comes every 10 s
+    await sleep(11_000); // the sweep comes every 10 s
     assert.equal(await used(agent, "flows"), flows);
     for (const [i, target] of targets.entries()) {
       const { server, from } = await socket.ask("2", target);
