@@ -7,6 +7,9 @@ import { closeFd, cstring, type Shim } from "./shim.ts";
 /** Elements in one batched system call: enough that the calls do not count, little enough to copy in one go. */
 const batchSize = 4096;
 
+/** How many waits for grace periods overlap while slots are read. */
+const readThreads = 64;
+
 const ENOENT = 2;
 const ENOSPC = 28;
 
@@ -249,33 +252,17 @@ export class ArrayOfMaps implements Disposable {
     return id[0];
   }
 
-  /** Slots that hold a map, with its id. Batched where the kernel can (5.19), else one by one. */
-  *entries(): Generator<[slot: number, id: number]> {
-    let token: Uint32Array<ArrayBuffer> | null = null;
-    for (;;) {
-      const next: Uint32Array<ArrayBuffer> = new Uint32Array(2);
-      const keys = new Uint32Array(batchSize);
-      const ids = new Uint32Array(batchSize);
-      const count = new Uint32Array([batchSize]);
-      this.shim.count(`${this.name}.lookup_batch`);
-      const result = this.shim.call.weft_map_lookup_batch(this.fd, token, next, keys, ids, count);
-      if (result === -EOPNOTSUPP || result === -ENOTSUPP) {
-        yield* this.#entriesOneByOne();
-        return;
-      }
-      check(result, "read", `map ${this.name}`);
-      for (let i = 0; i < count[0]; i++) yield [keys[i], ids[i]];
-      if (result === 1) return;
-      token = next;
-    }
-  }
-
-  *#entriesOneByOne(): Generator<[number, number]> {
+  /**
+   * Slots that hold a map, with its id. Before 6.8 reading a slot waits for an RCU grace period: threads overlap the waits, so
+   * that 8,192 slots take a second or two; after, some milliseconds.
+   */
+  entries(): [slot: number, id: number][] {
     const { maxEntries } = mapInfo(this.shim, this.fd);
-    for (let slot = 0; slot < maxEntries; slot++) {
-      const id = this.lookup(slot);
-      if (id !== undefined) yield [slot, id];
-    }
+    const ids = new Uint32Array(maxEntries);
+    this.shim.count(`${this.name}.read_slots`);
+    const result = this.shim.call.weft_map_read_slots(this.fd, ids, maxEntries, readThreads);
+    check(result, "read", `map ${this.name}`);
+    return [...ids.entries()].filter(([, id]) => id !== 0);
   }
 
   /**
@@ -307,9 +294,6 @@ export class ArrayOfMaps implements Disposable {
     return mapMemory(this.fd);
   }
 }
-
-const EOPNOTSUPP = 95;
-const ENOTSUPP = 524;
 
 /** What to create: kernel map type, sizes in bytes, flags. */
 export interface MapSpec {

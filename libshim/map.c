@@ -82,49 +82,68 @@ int weft_map_lookup_batch(int fd, const void *in, void *out, void *keys, void *v
 	return error == -ENOENT ? 1 : error;
 }
 
-/* One thread's share of a publish. */
+/*
+ * A put into an array of maps waits for an RCU grace period, and before 6.8 so does each look-up (bpf_map_copy_value). Threads
+ * overlap the waits: each does every `step`th slot of the job.
+ */
 struct share {
+	int (*one)(const struct share *share, uint32_t i);
 	int outer_fd;
-	const uint32_t *slots;
-	const int *inner_fds;
+	const uint32_t *slots; /* to publish in */
+	const int *inner_fds; /* to publish */
+	uint32_t *ids; /* to read into */
 	uint32_t first, count, step;
 	int error;
 };
 
-static void *publish_share(void *argument)
+static int publish_one(const struct share *share, uint32_t i)
+{
+	return bpf_map_update_elem(share->outer_fd, &share->slots[i], &share->inner_fds[i],
+				   BPF_ANY);
+}
+
+static int read_one(const struct share *share, uint32_t i)
+{
+	int error = bpf_map_lookup_elem(share->outer_fd, &i, &share->ids[i]);
+
+	if (error != -ENOENT)
+		return error;
+	share->ids[i] = 0;
+	return 0;
+}
+
+static void *do_share(void *argument)
 {
 	struct share *share = argument;
 
 	for (uint32_t i = share->first; i < share->count && !share->error; i += share->step)
-		share->error = bpf_map_update_elem(share->outer_fd, &share->slots[i],
-						   &share->inner_fds[i], BPF_ANY);
+		share->error = share->one(share, i);
 	return NULL;
 }
 
 #define MAX_THREADS 256
 
-int weft_map_publish(int outer_fd, const uint32_t *slots, const int *inner_fds, uint32_t count,
-		     uint32_t threads)
+static int do_all(const struct share *job, uint32_t threads)
 {
 	struct share shares[MAX_THREADS];
 	pthread_t ids[MAX_THREADS];
 	int error = 0;
 
-	if (!threads)
-		return bpf_map_update_batch(outer_fd, slots, inner_fds, &count, NULL);
 	if (threads > MAX_THREADS)
 		threads = MAX_THREADS;
-	if (threads > count)
-		threads = count;
+	if (threads > job->count)
+		threads = job->count;
 	for (uint32_t i = 0; i < threads; i++) {
-		shares[i] = (struct share){ outer_fd, slots, inner_fds, i, count, threads, 0 };
-		if (!i || pthread_create(&ids[i], NULL, publish_share, &shares[i]))
+		shares[i] = *job;
+		shares[i].first = i;
+		shares[i].step = threads;
+		if (!i || pthread_create(&ids[i], NULL, do_share, &shares[i]))
 			ids[i] = 0;
 	}
 	/* The first share, and those that got no thread, are this thread's. */
 	for (uint32_t i = 0; i < threads; i++)
 		if (!ids[i])
-			publish_share(&shares[i]);
+			do_share(&shares[i]);
 	for (uint32_t i = 0; i < threads; i++) {
 		if (ids[i])
 			pthread_join(ids[i], NULL);
@@ -132,6 +151,26 @@ int weft_map_publish(int outer_fd, const uint32_t *slots, const int *inner_fds, 
 			error = shares[i].error;
 	}
 	return error;
+}
+
+int weft_map_publish(int outer_fd, const uint32_t *slots, const int *inner_fds, uint32_t count,
+		     uint32_t threads)
+{
+	struct share job = { .one = publish_one,
+			     .outer_fd = outer_fd,
+			     .slots = slots,
+			     .inner_fds = inner_fds,
+			     .count = count };
+
+	return threads ? do_all(&job, threads)
+		       : bpf_map_update_batch(outer_fd, slots, inner_fds, &count, NULL);
+}
+
+int weft_map_read_slots(int outer_fd, uint32_t *ids, uint32_t count, uint32_t threads)
+{
+	struct share job = { .one = read_one, .outer_fd = outer_fd, .ids = ids, .count = count };
+
+	return do_all(&job, threads ? threads : 1);
 }
 
 int weft_grace_period(void)

@@ -67,6 +67,8 @@ WEFT_EXPORT int weft_map_lookup_batch(int fd, const void *in, void *out, void *k
  */
 WEFT_EXPORT int weft_map_publish(int outer_fd, const uint32_t *slots, const int *inner_fds,
 				 uint32_t count, uint32_t threads);
+/* The ids of the maps in slots 0 to count - 1 of an array of maps; 0: empty. `threads` as above, at least 1. */
+WEFT_EXPORT int weft_map_read_slots(int outer_fd, uint32_t *ids, uint32_t count, uint32_t threads);
 /* Waits until every reader that could have seen an older value is done: membarrier(2), CMD_GLOBAL. */
 WEFT_EXPORT int weft_grace_period(void);
 

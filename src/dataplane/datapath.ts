@@ -94,11 +94,12 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
   function readState(): void {
     const found = maps && readBack(maps);
     const applied = emptyApplied();
-    const usedSlots = [...found?.orphanSlots ?? []];
+    // The length of an orphan does not matter: it goes after the first flush.
+    const usedSlots = new Map((found?.orphanSlots ?? []).map((slot) => [slot, 0]));
     for (const port of found?.servicePorts.values() ?? []) {
       applied.servicePortIds.reserve(port.id);
       if (!port.tier) continue;
-      usedSlots.push(port.tier.slot);
+      usedSlots.set(port.tier.slot, port.tier.capacity);
       for (const row of port.tier.rows) applied.endpointIndexes.reserve(row.index);
     }
     for (const [index, generation] of found?.generations ?? []) applied.generations.set(index, generation);

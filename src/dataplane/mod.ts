@@ -29,5 +29,5 @@ export {
   type SocketSizes,
   socketSizesOf,
 } from "./programs.ts";
-export { type Found, type FoundTier, readBack, readTier } from "./read_back.ts";
+export { type Found, type FoundTier, readBack } from "./read_back.ts";
 export { sweepFlows } from "./sweep.ts";

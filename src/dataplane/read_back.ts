@@ -2,7 +2,7 @@
 
 import { workload } from "../../ffi/mod.ts";
 import { bytesToAddress } from "../mesh/mod.ts";
-import { readRecord } from "../records/mod.ts";
+import { readRecordById } from "../records/mod.ts";
 import { frontendText } from "./applied.ts";
 import type { MeshMaps } from "./maps.ts";
 
@@ -67,26 +67,32 @@ export function readBack(maps: MeshMaps): Found {
     if (endpoint.generation !== 0) endpoints.set(index, endpoint);
   }
 
+  const records = new Map(maps.records.entries());
   const wanted = new Set([...frontends.values()].map((frontend) => frontend.id));
   const servicePorts = new Map<number, FoundServicePort>();
   for (const [id, value] of maps.services.entries()) {
     if (wanted.has(id)) {
-      servicePorts.set(id, { id, flags: value.flags, tier: readTier(maps, id, value.tier, endpoints) });
+      servicePorts.set(id, {
+        id,
+        flags: value.flags,
+        tier: readTier(maps, records, id, value.tier, endpoints),
+      });
     }
   }
 
   const usedSlots = new Set([...servicePorts.values()].map((port) => port.tier?.slot));
-  const placeholder = maps.records.lookup(0);
-  const orphanSlots = [...maps.records.entries()]
+  const placeholder = records.get(0);
+  const orphanSlots = [...records]
     .filter(([slot, id]) => slot !== 0 && id !== placeholder && !usedSlots.has(slot))
     .map(([slot]) => slot);
   const generations = new Map([...endpoints].map(([index, endpoint]) => [index, endpoint.generation]));
   return { frontends, servicePorts, generations, orphanSlots };
 }
 
-/** Reads one tier with its record; `endpoints` are those by index. */
-export function readTier(
+/** Reads one tier with its record; `records` are map ids by slot, `endpoints` those by index. */
+function readTier(
   maps: MeshMaps,
+  records: ReadonlyMap<number, number>,
   id: number,
   tier: workload.Tier,
   endpoints: ReadonlyMap<number, workload.Endpoint>,
@@ -94,7 +100,8 @@ export function readTier(
   if (tier.count === 0) return null;
   const weighted = (tier.count & workload.tierFlag.TIER_WEIGHTED) !== 0;
   const count = (tier.count & ~workload.tierFlag.TIER_WEIGHTED) >>> 0;
-  const record = readRecord(maps.records, tier.slot);
+  const mapId = records.get(tier.slot);
+  const record = mapId === undefined ? undefined : readRecordById(maps.records.shim, mapId);
   const length = weighted ? count * 2 : count;
   if (!record || record.capacity < length) {
     throw new Error(

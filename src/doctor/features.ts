@@ -16,7 +16,6 @@ const features: Readonly<Record<string, readonly [check: string, since: string |
   setRetval: ["programs.set_retval", "5.18", "refused connections get EPERM, not EHOSTUNREACH"],
   publishInBatches: ["kernel.publish_batch", "5.19", "records are published one by one, on threads"],
   onePublishWait: ["kernel.publish_wait", "6.8", "large changes wait for several grace periods"],
-  readInBatches: ["kernel.read_batch", "5.19", "a starting agent reads records one by one"],
   jit: ["programs.jit", null, "each connection costs several times more"],
   ipv6: ["connections.ipv6", null, "only IPv4 is balanced"],
 };

@@ -8,6 +8,7 @@ export {
   type FoundRecord,
   type NewRecord,
   readRecord,
+  readRecordById,
   type RecordPool,
   type RecordWrite,
 } from "./pool.ts";

@@ -117,9 +117,14 @@ export interface FoundRecord {
 /** Reads the record in a slot; `undefined` where there is none. */
 export function readRecord(outer: ArrayOfMaps, slot: number): FoundRecord | undefined {
   const id = outer.lookup(slot);
-  const fd = id === undefined ? undefined : openMapById(outer.shim, id);
+  return id === undefined ? undefined : readRecordById(outer.shim, id);
+}
+
+/** Reads the record with this map id; `undefined` where it is gone. */
+export function readRecordById(shim: Shim, id: number): FoundRecord | undefined {
+  const fd = openMapById(shim, id);
   if (fd === undefined) return undefined;
-  using map = innerMap(outer.shim, fd);
+  using map = innerMap(shim, fd);
   const entries = [...map.entries()].map(([, entry]) => entry);
   return { capacity: entries.length, entries };
 }
@@ -133,21 +138,23 @@ export interface RecordPool {
   write(records: readonly RecordWrite[]): void;
   /** Frees records. The caller has waited for a grace period since the last word naming them was changed. */
   release(slots: readonly number[]): Promise<void>;
-  /** Inner maps created minus released by this pool, and the bytes that their entries take. */
+  /** The kernel memory of all inner maps that hold records, in bytes. */
   memory(): number;
 }
 
 /**
  * @param threads how publishing waits: 0 for one batch, else that many threads (see `ArrayOfMaps.publish`)
- * @param used slots that hold records already
+ * @param used slots that hold records already, with the entries that each has room for
  */
 export function createRecordPool(
   outer: () => ArrayOfMaps,
   threads: number,
-  used: Iterable<number>,
+  used: Iterable<readonly [slot: number, capacity: number]>,
 ): RecordPool {
   const slots = createIndexAllocator(1);
-  for (const slot of used) slots.reserve(slot);
+  /** By slot: what the inner maps hold, so that nobody has to ask the kernel for it. */
+  const capacities = new Map<number, number>(used);
+  for (const slot of capacities.keys()) slots.reserve(slot);
 
   return {
     slots,
@@ -155,8 +162,9 @@ export function createRecordPool(
       const { shim } = outer();
       for (let start = 0; start < records.length; start += publishBatch) {
         const assignments: { slot: number; fd: number }[] = [];
+        const batch = records.slice(start, start + publishBatch);
         try {
-          for (const record of records.slice(start, start + publishBatch)) {
+          for (const record of batch) {
             const fd = createInnerMap(shim, record.capacity);
             assignments.push({ slot: record.slot, fd });
             innerMap(shim, fd).updateMany(
@@ -164,6 +172,7 @@ export function createRecordPool(
             );
           }
           await outer().publish(assignments, threads);
+          for (const { slot, capacity } of batch) capacities.set(slot, capacity);
         } finally {
           for (const { fd } of assignments) shim.call.weft_close(fd);
         }
@@ -194,22 +203,23 @@ export function createRecordPool(
       } finally {
         shim.call.weft_close(placeholder);
       }
-      for (const slot of released) slots.giveBack(slot);
+      for (const slot of released) {
+        slots.giveBack(slot);
+        capacities.delete(slot);
+      }
     },
-    memory: () => innerMapMemory(outer()),
+    memory: () => capacities.size * headerBytes(outer().shim) + sum(capacities.values()) * entrySize,
   };
 }
 
-/** The kernel memory of all inner maps, in bytes. Opens each one: for status and benchmarks, not for every flush. */
-function innerMapMemory(outer: ArrayOfMaps): number {
-  const placeholder = outer.lookup(0);
-  let sum = 0;
-  for (const [slot, id] of outer.entries()) {
-    if (slot !== 0 && id === placeholder) continue;
-    const fd = openMapById(outer.shim, id);
-    if (fd === undefined) continue;
-    using map = innerMap(outer.shim, fd);
-    sum += map.memory();
-  }
-  return sum;
+function sum(values: Iterable<number>): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}
+
+/** The kernel memory of an inner map besides its entries, in bytes: asked of the kernel by way of one that is made for it. */
+function headerBytes(shim: Shim): number {
+  using map = innerMap(shim, createInnerMap(shim, 1));
+  return map.memory() - entrySize;
 }

@@ -22,7 +22,6 @@ describe("features", () => {
     ]);
     assert.equal(features.setRetval.available, true);
     assert.equal(features.publishInBatches.available, false);
-    assert.equal(features.readInBatches.available, null);
     assert.equal(features.onePublishWait.available, null, "its check did not run at all");
   });
 
