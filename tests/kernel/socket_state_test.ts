@@ -7,7 +7,6 @@ import {
   describeKernel,
   eventually,
   members,
-  patience,
   type TestAgent,
   useWorld,
 } from "../kit/mod.ts";
