@@ -64,7 +64,6 @@ function find(report: Report, id: string): Check {
 const mayWarn = [
   "kernel.publish_batch",
   "kernel.publish_wait",
-  "kernel.read_batch",
   "programs.set_retval",
   "host.open_files",
   "others.foreign",

@@ -18,10 +18,11 @@ describe("features", () => {
     const features = featuresOf([
       result("programs.set_retval", "ok"),
       result("kernel.publish_batch", "warning"),
-      result("kernel.read_batch", "skipped"),
+      result("programs.jit", "skipped"),
     ]);
     assert.equal(features.setRetval.available, true);
     assert.equal(features.publishInBatches.available, false);
+    assert.equal(features.jit.available, null);
     assert.equal(features.onePublishWait.available, null, "its check did not run at all");
   });
 
