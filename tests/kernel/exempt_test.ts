@@ -18,87 +18,85 @@ import {
 } from "../../ffi/mod.ts";
 import { pinPaths } from "../../src/dataplane/mod.ts";
 import { addressToBytes } from "../../src/mesh/mod.ts";
-import { createTestNet, describeKernel, patience, startAgent } from "../kit/mod.ts";
+import { describeKernel, patience, useWorld } from "../kit/mod.ts";
 
-const text = {
-  encode: (text: string) => new TextEncoder().encode(text),
-  decode: (bytes: Uint8Array) => new TextDecoder().decode(bytes),
-};
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
-/** A VIP that is an address of the same host, with the endpoint beside it: who is not balanced reaches the VIP itself. */
-const worlds = [
-  { family: AF_INET, vip: "127.77.0.1", endpoint: "127.77.0.2" },
-  { family: AF_INET6, vip: "::1", endpoint: "::1" },
-] as const;
+/** VIPs that are addresses of the client's own host, with the endpoint beside them: who is not balanced reaches the VIP itself. */
+const vips = { 4: "127.77.0.1", 6: "::1" };
+const itself = { name: "itself", v4: "127.77.0.2", v6: "::1" };
+
+const at = (address: string, port: number): SocketAddress => ({ address: addressToBytes(address), port });
 
 describeKernel("sockets that the agent opened for itself are never rewritten", () => {
-  for (const { family, vip, endpoint } of worlds) {
+  const world = useWorld({
+    services: { web: { vips: Object.values(vips), ports: { 80: 8080 }, members: { itself: {} } } },
+    addresses: { itself },
+  });
+
+  for (const family of [4, 6] as const) {
     for (const type of [SOCK_STREAM, SOCK_DGRAM] as const) {
-      it(`${type === SOCK_STREAM ? "TCP" : "UDP"} to ${vip}`, async () => {
-        await using net = await createTestNet();
-        const itself = { name: "itself", v4: "127.77.0.2", v6: "::1" };
-        await using agent = await startAgent(net, {
-          services: { web: { vips: [vip], ports: { 80: 8080 }, members: { itself: {} } } },
-          addresses: { itself },
-        });
+      const isStream = type === SOCK_STREAM;
+
+      it(`${isStream ? "TCP" : "UDP"} over IPv${family}`, async () => {
+        const { net, agent } = world();
+        const vip = vips[family];
+        const { exempt: before } = (await agent.status()).counters;
         using stack = new DisposableStack();
         const shim = stack.use(openShim());
-        const close = (fd: number) => stack.defer(() => closeFd(shim, fd));
-        const netnsFd = createNetns(shim);
-        close(netnsFd);
-        const cgroupFd = openDirectory(shim, net.cgroup.path);
-        close(cgroupFd);
-        const open = (inCgroup: boolean) =>
+        const netnsFd = stack.adopt(createNetns(shim), (fd) => closeFd(shim, fd));
+        const cgroupFd = stack.adopt(openDirectory(shim, net.cgroup.path), (fd) => closeFd(shim, fd));
+        const open = (place: { netnsFd: number; cgroupFd?: number }) =>
           stack.use(openSocket(shim, {
-            domain: family,
+            domain: family === 4 ? AF_INET : AF_INET6,
             type,
-            netnsFd,
             timeoutMs: patience(2000),
-            ...inCgroup ? { cgroupFd } : {},
+            ...place,
           }));
-        const at = (address: string, port: number): SocketAddress => ({
-          address: addressToBytes(address),
-          port,
-        });
         const listen = (address: string, port: number) => {
-          const socket = open(false);
+          const socket = open({ netnsFd });
           socket.bind(at(address, port));
-          if (type === SOCK_STREAM) socket.listen();
+          if (isStream) socket.listen();
           return socket;
         };
-        const listeners = { vip: listen(vip, 80), endpoint: listen(endpoint, 8080) };
-        const name = new HashMap(shim, openPin(shim, `${pinPaths(agent.pinRoot).sockets}/exempt_sockets`)!, {
-          name: "exempt_sockets",
-          key: u32,
-          value: u32,
-        });
-        stack.use(name);
-
-        const reaches = (client: Socket, listener: Socket, question: string): string => {
-          if (type === SOCK_DGRAM) return text.decode(listener.receive().bytes);
-          using accepted = listener.accept();
-          client.send(text.encode(question));
-          return text.decode(accepted.receive().bytes);
+        const listeners = {
+          vip: listen(vip, 80),
+          endpoint: listen(family === 4 ? itself.v4 : itself.v6, 8080),
         };
-        const ordinary = open(true);
+        const exemptSockets = stack.use(
+          new HashMap(shim, openPin(shim, `${pinPaths(agent.pinRoot).sockets}/exempt_sockets`)!, {
+            name: "exempt_sockets",
+            key: u32,
+            value: u32,
+          }),
+        );
+        const client = (isExempt: boolean) => {
+          const socket = open({ netnsFd, cgroupFd });
+          if (isExempt) exemptSockets.update(socket.fd, 1);
+          return socket;
+        };
+        /** What the listener hears, after the client has sent it. */
+        const heard = (client: Socket, said: string, listener: Socket, to?: SocketAddress): string => {
+          client.send(encoder.encode(said), to);
+          if (!isStream) return decoder.decode(listener.receive().bytes);
+          using accepted = listener.accept();
+          return decoder.decode(accepted.receive().bytes);
+        };
+
+        const ordinary = client(false);
         ordinary.connect(at(vip, 80));
-        if (type === SOCK_DGRAM) ordinary.send(text.encode("ordinary"));
-        assert.equal(reaches(ordinary, listeners.endpoint, "ordinary"), "ordinary");
+        assert.equal(heard(ordinary, "ordinary", listeners.endpoint), "ordinary");
 
-        const exempt = open(true);
-        name.update(exempt.fd, 1);
+        const exempt = client(true);
         exempt.connect(at(vip, 80));
-        if (type === SOCK_DGRAM) exempt.send(text.encode("exempt"));
-        assert.equal(reaches(exempt, listeners.vip, "exempt"), "exempt");
+        assert.equal(heard(exempt, "exempt", listeners.vip), "exempt");
         assert.deepEqual(exempt.peer(), at(vip, 80));
-        assert.ok((await agent.status()).counters.exempt >= 1);
 
-        if (type === SOCK_DGRAM) {
-          const unconnected = open(true);
-          name.update(unconnected.fd, 1);
-          unconnected.send(text.encode("unconnected"), at(vip, 80));
-          assert.equal(reaches(unconnected, listeners.vip, "unconnected"), "unconnected");
+        if (!isStream) {
+          assert.equal(heard(client(true), "unconnected", listeners.vip, at(vip, 80)), "unconnected");
         }
+        assert.equal((await agent.status()).counters.exempt - before, isStream ? 1 : 2);
       });
     }
   }

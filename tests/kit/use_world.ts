@@ -6,6 +6,8 @@ import { createTestNet, type TestNet, type TestNetOptions } from "./test_net.ts"
 export interface WorldOptions extends TestNetOptions {
   /** What the agent serves at the start. */
   readonly services: Services;
+  /** Who the members are. @default the test net's servers */
+  readonly addresses?: TestNet["servers"];
   /** More arguments of `weft run`. @default none */
   readonly args?: readonly string[];
 }
@@ -26,9 +28,9 @@ export function useWorld(options: WorldOptions): () => World {
   const stack = new AsyncDisposableStack();
   let world: World | undefined;
   beforeAll(async () => {
-    const { services, args, ...network } = options;
+    const { services, addresses, args, ...network } = options;
     const net = stack.use(await createTestNet(network));
-    world = { net, agent: stack.use(await startAgent(net, { services, args })) };
+    world = { net, agent: stack.use(await startAgent(net, { services, addresses, args })) };
   });
   afterAll(async () => {
     await using _ = stack;
