@@ -57,9 +57,16 @@ static __always_inline __u32 find_frontend(const struct address *address, __be16
 /* A port's own frontend, else the VIP's. */
 static __always_inline __u32 find_service_port(const struct destination *to)
 {
-	__u32 id = find_frontend(&to->address, to->port, to->protocol);
+	__u32 id = find_frontend(&to->address, to->port, to->protocol), of_vip;
 
-	return id != NO_SERVICE_PORT ? id : find_frontend(&to->address, 0, 0);
+	if (id != NO_SERVICE_PORT)
+		return id;
+	of_vip = find_frontend(&to->address, 0, 0);
+	if (of_vip == NO_SERVICE_PORT)
+		return NO_SERVICE_PORT;
+	/* A VIP's ports are written before the VIP: this one may have come between the two look-ups. */
+	id = find_frontend(&to->address, to->port, to->protocol);
+	return id != NO_SERVICE_PORT ? id : of_vip;
 }
 
 /* What to do with a destination; `tier` is for pick(). */

@@ -46,7 +46,11 @@ export async function flush(target: FlushTarget, plan: Plan): Promise<() => Prom
   };
   try {
     resetHits(maps, plan);
-    maps.endpoints.updateMany(plan.endpoints);
+    step(
+      () => maps.endpoints.updateMany(plan.endpoints),
+      // A UDP socket may have been given one before a later step failed.
+      () => maps.endpoints.updateMany(plan.endpoints.map(([index, one]) => [index, { ...one, flags: 0 }])),
+    );
     await pool.publish(plan.records);
     step(
       () => pool.write(plan.recordWrites.map((write) => write.after)),
@@ -57,10 +61,9 @@ export async function flush(target: FlushTarget, plan: Plan): Promise<() => Prom
       () => writeServicePorts(maps, plan.servicePorts, "after"),
       () => writeServicePorts(maps, plan.servicePorts, "before"),
     );
-    const puts = plan.frontends.filter((edit) => edit.after !== undefined);
-    const deletes = plan.frontends.filter((edit) => edit.after === undefined);
-    step(() => writeFrontends(maps, puts, "after"), () => writeFrontends(maps, puts, "before"));
-    step(() => writeFrontends(maps, deletes, "after"), () => writeFrontends(maps, deletes, "before"));
+    for (const edits of frontendSteps(plan.frontends)) {
+      step(() => writeFrontends(maps, edits, "after"), () => writeFrontends(maps, edits, "before"));
+    }
     step(
       () => maps.endpoints.updateMany(plan.retired.map(([index, , after]) => [index, after])),
       () => maps.endpoints.updateMany(plan.retired.map(([index, before]) => [index, before])),
@@ -83,9 +86,11 @@ async function rollBack(
   cause: unknown,
 ): Promise<void> {
   try {
-    for (const step of undo.reverse()) step();
-    // A reader may have followed a word that is undone now.
-    await target.gracePeriod();
+    for (const step of undo.reverse()) {
+      step();
+      // A reader may have followed a word that is undone now: it must not meet what is undone next.
+      await target.gracePeriod();
+    }
     await target.pool.release(plan.taken.slots);
     abandonPlan(plan, target.applied);
   } catch (error) {
@@ -102,16 +107,16 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Makes what a plan released usable again. */
+/** Makes what a plan released usable again. Where it fails it can be tried again. */
 async function release(
   { pool, applied, gracePeriod }: FlushTarget,
   released: Plan["released"],
 ): Promise<void> {
   if (released.slots.length + released.ids.length + released.indexes.length === 0) return;
   await gracePeriod();
+  await pool.release(released.slots);
   for (const id of released.ids) applied.servicePortIds.giveBack(id);
   for (const index of released.indexes) applied.endpointIndexes.giveBack(index);
-  await pool.release(released.slots);
 }
 
 /** An index counts anew when it is given to another endpoint; nothing refers to it now, so the kernel does not count. */
@@ -123,6 +128,19 @@ function resetHits(maps: MeshMaps, plan: Plan): void {
 function writeServicePorts(maps: MeshMaps, edits: Plan["servicePorts"], side: "before" | "after"): void {
   // A new service port that is undone stays as it is: nothing refers to it.
   maps.services.updateMany(edits.flatMap((edit) => edit[side] ? [[edit.key, edit[side]] as const] : []));
+}
+
+/**
+ * What holds for a whole VIP (port 0) changes while its ports, old and new, are all there: a port without a frontend would be
+ * judged by a VIP that is not meant for it.
+ */
+function frontendSteps(edits: Plan["frontends"]): Plan["frontends"][] {
+  const ports = edits.filter((edit) => edit.key.port !== 0);
+  return [
+    ports.filter((edit) => edit.after !== undefined),
+    edits.filter((edit) => edit.key.port === 0),
+    ports.filter((edit) => edit.after === undefined),
+  ];
 }
 
 function kernelKey(frontend: DesiredFrontend): workload.FrontendKey {
