@@ -14,6 +14,7 @@ enum verdict {
 };
 
 #define NO_SERVICE_PORT 0xffffffffu
+#define TIER_FLAGS (TIER_WEIGHTED | TIER_MAPPED)
 
 /* One aligned 64-bit load: the pair in it was written together. */
 static __always_inline __u64 load_word(const void *word)
@@ -73,7 +74,7 @@ static __always_inline __u32 find_service_port(const struct destination *to)
 static __always_inline enum verdict judge(const struct destination *to, __u32 *id, __u64 *tier)
 {
 	struct service_port *service_port;
-	__u32 flags;
+	__u32 count_word;
 
 	*id = find_service_port(to);
 	if (*id == NO_SERVICE_PORT)
@@ -83,14 +84,14 @@ static __always_inline enum verdict judge(const struct destination *to, __u32 *i
 		count(COUNTER_BROKEN);
 		return VERDICT_LEAVE;
 	}
-	flags = service_port->flags;
-	if (flags & SERVICE_LEAVE)
+	if (service_port->flags & SERVICE_LEAVE)
 		return VERDICT_LEAVE;
 	*tier = load_word(&service_port->tier);
-	if (*tier >> 32)
+	count_word = *tier >> 32;
+	if (count_word & ~TIER_FLAGS)
 		return VERDICT_BALANCE;
 	/* glibc's getaddrinfo connects UDP sockets to any port to sort addresses: only what the mesh maps is refused. */
-	if (to->protocol == IPPROTO_UDP && !(flags & SERVICE_MAPPED))
+	if (to->protocol == IPPROTO_UDP && !(count_word & TIER_MAPPED))
 		return VERDICT_LEAVE;
 	return VERDICT_REFUSE;
 }
@@ -104,7 +105,7 @@ static __always_inline __u32 random_below(__u32 count)
 static __always_inline bool pick_entry(void *record, __u32 count, __u32 *endpoint)
 {
 	bool weighted = count & TIER_WEIGHTED;
-	__u32 position = random_below(count & ~TIER_WEIGHTED) << weighted;
+	__u32 position = random_below(count & ~TIER_FLAGS) << weighted;
 	struct record_entry *entry = bpf_map_lookup_elem(record, &position);
 	__u64 word;
 

@@ -36,11 +36,13 @@ struct frontend {
 /* The endpoints of one rank, one word. */
 struct tier {
 	__u32 slot; /* in `records` */
-	__u32 count; /* entries in the record; TIER_WEIGHTED: rows of an alias table, two entries each */
+	__u32 count; /* TIER_* and entries in the record; TIER_WEIGHTED: rows of an alias table, two entries each */
 } __attribute__((aligned(8)));
 
 enum tier_flag {
 	TIER_WEIGHTED = 0x80000000u, /* in `count` */
+	/* In `count`: some endpoint maps this port, so that UDP without a usable one is refused. In this word, for it changes with it. */
+	TIER_MAPPED = 0x40000000u,
 };
 
 struct service_port {
@@ -51,7 +53,6 @@ struct service_port {
 
 enum service_flag {
 	SERVICE_LEAVE = 1, /* the destination stays as it is */
-	SERVICE_MAPPED = 2, /* some endpoint maps this port: UDP without a usable one is refused */
 };
 
 /*

@@ -363,12 +363,12 @@ export const settings: Codec<Settings> = {
 /** `enum tier_flag` */
 export const tierFlag = {
   TIER_WEIGHTED: 2147483648,
+  TIER_MAPPED: 1073741824,
 } as const;
 
 /** `enum service_flag` */
 export const serviceFlag = {
   SERVICE_LEAVE: 1,
-  SERVICE_MAPPED: 2,
 } as const;
 
 /** `enum endpoint_flag` */

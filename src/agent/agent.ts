@@ -96,9 +96,14 @@ export async function runAgent(
       if (report.grownTo) {
         log.warn("the mesh outgrew the maps: moved to a larger generation", { ...report.grownTo });
       }
+      if (report.releaseError) {
+        const reason = report.releaseError;
+        log.warn("what earlier flushes replaced still takes memory; freeing it is tried again", { reason });
+      }
       if (first || report.services > 0) {
         log.info(first ? "first configuration is in the kernel" : "flushed", {
           ...report,
+          releaseError: undefined,
           grownTo: undefined,
         });
       }

@@ -13,9 +13,9 @@ export function kernelShares(
 ): ReadonlyMap<number, number> {
   const shares = new Map<number, number>();
   const add = (index: number, share: number) => shares.set(index, (shares.get(index) ?? 0) + share);
-  const { TIER_WEIGHTED } = workload.tierFlag;
+  const { TIER_WEIGHTED, TIER_MAPPED } = workload.tierFlag;
   const weighted = (tier.count & TIER_WEIGHTED) !== 0;
-  const rows = (tier.count & ~TIER_WEIGHTED) >>> 0;
+  const rows = (tier.count & ~(TIER_WEIGHTED | TIER_MAPPED)) >>> 0;
   for (let row = 0; row < rows; row++) {
     if (!weighted) {
       add(entries[row].endpoint, 1 / rows);

@@ -24,8 +24,8 @@ export interface AppliedTier {
 export interface AppliedServicePort {
   /** Index into map `services`. */
   readonly id: number;
-  /** SERVICE_* */
-  readonly flags: number;
+  /** Some workload maps the port. */
+  readonly mapped: boolean;
   /** `null`: no endpoint may be used. */
   readonly tier: AppliedTier | null;
 }

@@ -51,6 +51,8 @@ export function createController(options: ControllerOptions): Controller {
   let lastFlush: ControllerState["lastFlush"];
   let flushes = 0;
   let error: string | undefined;
+  /** A flush could be neither finished nor undone. */
+  let stateUnknown = false;
   let running: Promise<void> | undefined;
   let stopped = false;
   let retryMs = options.firstRetryMs ?? 1000;
@@ -62,10 +64,12 @@ export function createController(options: ControllerOptions): Controller {
 
   async function flushOnce(target: Snapshot): Promise<void> {
     const keys = [...keysToFlush(target)];
-    const changes = keys.map((key) =>
-      [key, target.services.has(key) ? compileService(target, key, node) : undefined] as const
-    );
     try {
+      if (stateUnknown) await datapath.reread();
+      stateUnknown = false;
+      const changes = keys.map((key) =>
+        [key, target.services.has(key) ? compileService(target, key, node) : undefined] as const
+      );
       const report = await datapath.flush(changes);
       const first = !firstFlushDone;
       applied = target;
@@ -79,19 +83,26 @@ export function createController(options: ControllerOptions): Controller {
       options.onFlush(report, first);
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
-      error = `flush of ${describe(keys)} failed, the kernel serves what it served before: ${reason}`;
       if (cause instanceof KernelStateUnknown) {
-        error = `flush of ${describe(keys)} failed and the kernel's state is read back: ${reason}`;
-        datapath.reread();
+        stateUnknown = true;
         firstFlushDone = false;
       }
+      const now = stateUnknown
+        ? "what the kernel serves is not known until it has been read back"
+        : "the kernel serves what it served before";
+      error = `flush of ${describe(keys)} failed, ${now}: ${reason}`;
       options.onError(error, retryMs);
-      const target = newest;
-      retryTimer = setTimeout(() => {
-        if (newest === target) start();
-      }, retryMs);
-      retryMs = Math.min(retryMs * 2, maxRetryMs);
+      retryLater();
     }
+  }
+
+  function retryLater(): void {
+    const failed = newest;
+    clearTimeout(retryTimer);
+    retryTimer = setTimeout(() => {
+      if (newest === failed) start();
+    }, retryMs);
+    retryMs = Math.min(retryMs * 2, maxRetryMs);
   }
 
   function start(): void {

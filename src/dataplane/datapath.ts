@@ -51,6 +51,8 @@ export interface FlushReport {
   readonly endpointsWritten: number;
   readonly recordsPublished: number;
   readonly durationMs: number;
+  /** Why what earlier flushes replaced is not free yet; it is tried again after this flush. */
+  readonly releaseError: string | undefined;
   /** The maps' sizes, where the flush needed a larger generation. */
   readonly grownTo: MeshSizes | undefined;
 }
@@ -74,7 +76,7 @@ export interface Datapath {
   /** Waits for what earlier flushes left to do in the background. */
   settle(): Promise<void>;
   /** Forgets what it knows and reads the kernel back; the next flush must name every service. */
-  reread(): void;
+  reread(): Promise<void>;
   close(): void;
 }
 
@@ -89,6 +91,9 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
   let object: LoadedObject | undefined;
   let state: { applied: Applied; pool: RecordPool; found: Found | undefined };
   let background: Promise<void> = Promise.resolve();
+  /** What flushes left to do, to be done in the background. */
+  let owed: (() => Promise<void>)[] = [];
+  let releaseError: string | undefined;
   let first = true;
 
   function readState(): void {
@@ -102,11 +107,31 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
       usedSlots.set(port.tier.slot, port.tier.capacity);
       for (const row of port.tier.rows) applied.endpointIndexes.reserve(row.index);
     }
-    for (const [index, generation] of found?.generations ?? []) applied.generations.set(index, generation);
+    for (const [index, { generation, usable }] of found?.endpoints ?? []) {
+      applied.generations.set(index, generation);
+      if (usable) applied.endpointIndexes.reserve(index);
+    }
     state = { applied, pool: createRecordPool(() => maps!.records, publishThreads, usedSlots), found };
     first = true;
   }
   readState();
+
+  /** What fails stays owed, and is tried again the next time. */
+  async function payOwed(): Promise<void> {
+    const tried = owed;
+    owed = [];
+    const results = await Promise.allSettled(tried.map((release) => release()));
+    owed.unshift(...tried.filter((_, i) => results[i].status === "rejected"));
+    const failed = results.find((result) => result.status === "rejected");
+    releaseError = failed && String(failed.reason);
+    if (failed) throw failed.reason;
+  }
+
+  function payInBackground(): void {
+    background = background.catch(() => {}).then(payOwed);
+    // Whoever settles, and the next flush's report, tell of a failure.
+    background.catch(() => {});
+  }
 
   function load(over: MeshMaps): LoadedObject {
     const loaded = loadPrograms(shim, over, sockets, options.features);
@@ -147,7 +172,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
 
   /** Moves programs and pins over to larger maps; the old ones serve until then. */
   async function grow(sizes: MeshSizes): Promise<void> {
-    await background;
+    await background.catch(() => {});
     const next = await growMeshMaps(shim, maps!, sizes, publishThreads);
     let loaded: LoadedObject | undefined;
     try {
@@ -198,6 +223,9 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     tookOver,
     flush: async (changes) => {
       const started = performance.now();
+      const gracePeriod = () => waitGracePeriod(shim);
+      // Connections may have read what another agent, or a flush that could not be undone, replaced just now.
+      if (first && state.found) await gracePeriod();
       const plan = planFlush(state.applied, state.pool.slots, changes, first ? state.found : undefined);
       let grownTo: MeshSizes | undefined;
       try {
@@ -207,14 +235,9 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
         throw error;
       }
       if (!isEmpty(plan)) {
-        const gracePeriod = () => waitGracePeriod(shim);
-        const release = await flush(
-          { maps: maps!, pool: state.pool, applied: state.applied, gracePeriod },
-          plan,
-        );
-        background = Promise.all([background, release()]).then(() => {});
-        // Whoever settles learns of a failure; nobody else is surprised by it.
-        background.catch(() => {});
+        const target = { maps: maps!, pool: state.pool, applied: state.applied, gracePeriod };
+        const release = await flush(target, plan);
+        owed.push(release);
       } else {
         for (const [key, service] of plan.next) {
           if (service) state.applied.services.set(key, service);
@@ -223,17 +246,25 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
       }
       first = false;
       state.found = undefined;
-      return {
+      const report = {
         services: changes.length,
         endpointsWritten: plan.endpoints.length,
         recordsPublished: plan.records.length,
         durationMs: performance.now() - started,
+        releaseError,
         grownTo,
       };
+      if (owed.length > 0) payInBackground();
+      return report;
     },
     attach,
     settle: () => background,
-    reread: readState,
+    reread: async () => {
+      await background.catch(() => {});
+      // Reading back finds what is left over.
+      owed = [];
+      readState();
+    },
     close: () => {
       object?.[Symbol.dispose]();
       if (maps) closeMeshMaps(shim, maps);

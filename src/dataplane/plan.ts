@@ -63,7 +63,7 @@ export interface Plan {
 /** Whether there is nothing to write. */
 export function isEmpty(plan: Plan): boolean {
   return plan.endpoints.length + plan.records.length + plan.recordWrites.length + plan.servicePorts.length +
-      plan.frontends.length + plan.retired.length === 0;
+      plan.frontends.length + plan.retired.length + plan.released.slots.length === 0;
 }
 
 /** What all steps of one plan share. */
@@ -71,7 +71,10 @@ interface Draft {
   readonly applied: Applied;
   readonly slots: IndexAllocator;
   readonly found: Found | undefined;
+  /** The found service ports that are some desired port's now. */
   readonly adopted: Set<number>;
+  /** The found endpoint indexes that are some desired endpoint's now. */
+  readonly kept: Set<number>;
   readonly endpoints: [number, workload.Endpoint][];
   readonly records: NewRecord[];
   readonly recordWrites: { after: RecordWrite; before: RecordWrite }[];
@@ -101,6 +104,7 @@ export function planFlush(
     slots,
     found,
     adopted: new Set(),
+    kept: new Set(),
     endpoints: [],
     records: [],
     recordWrites: [],
@@ -111,8 +115,16 @@ export function planFlush(
     taken: { slots: [], ids: [], indexes: [] },
   };
   const next = new Map<ServiceKey, AppliedService | undefined>();
-  for (const [key, desired] of changes) next.set(key, planService(draft, applied.services.get(key), desired));
-  if (found) removeLeftovers(draft, found, next);
+  try {
+    for (const [key, desired] of changes) {
+      next.set(key, planService(draft, applied.services.get(key), desired));
+    }
+    if (found) removeLeftovers(draft, found, next);
+  } catch (error) {
+    for (const slot of draft.taken.slots) slots.giveBack(slot);
+    abandonPlan(draft, applied);
+    throw error;
+  }
   return {
     ...draft,
     frontends: [...draft.frontends.values()].filter((edit) => edit.before !== edit.after),
@@ -120,8 +132,8 @@ export function planFlush(
   };
 }
 
-/** Gives back what a plan took that was not carried out. */
-export function abandonPlan(plan: Plan, applied: Applied): void {
+/** Gives back the numbers that a plan took that was not carried out; its slots are the pool's to give back. */
+export function abandonPlan(plan: Pick<Plan, "taken">, applied: Applied): void {
   for (const id of plan.taken.ids) applied.servicePortIds.giveBack(id);
   for (const index of plan.taken.indexes) applied.endpointIndexes.giveBack(index);
 }
@@ -132,8 +144,11 @@ function planService(
   desired: DesiredService | undefined,
 ): AppliedService | undefined {
   const servicePorts = new Map<string, AppliedServicePort>();
+  const targets = targetsOf(desired);
+  const left = idsLeft(before, targets);
   for (const port of desired?.servicePorts ?? []) {
-    const previous = before?.servicePorts.get(port.key) ?? adopt(draft, port, desired!);
+    const applied = before?.servicePorts.get(port.key);
+    const previous = applied ? { port: applied, keep: !left.has(applied.id) } : adopt(draft, port, targets);
     servicePorts.set(port.key, planServicePort(draft, previous, port));
   }
   for (const [key, port] of before?.servicePorts ?? []) {
@@ -175,19 +190,47 @@ function deleteFrontend(draft: Draft, text: string, frontend: DesiredFrontend, b
   draft.frontends.set(text, { key: frontend, before, after: put?.after });
 }
 
+/** The service port that each frontend of a service leads to, by `frontendText` and `DesiredServicePort.key`. */
+function targetsOf(desired: DesiredService | undefined): Map<string, string> {
+  const targets = new Map<string, string>();
+  for (const frontend of desired?.frontends ?? []) {
+    if (frontend.target.kind === "servicePort") targets.set(frontendText(frontend), frontend.target.key);
+  }
+  return targets;
+}
+
+/** The ids that some frontend leads to and will not any more. */
+function idsLeft(before: AppliedService | undefined, targets: ReadonlyMap<string, string>): Set<number> {
+  const left = new Set<number>();
+  for (const [text, { frontend, id }] of before?.frontends ?? []) {
+    if (frontend.target.kind === "servicePort" && targets.get(text) !== frontend.target.key) left.add(id);
+  }
+  return left;
+}
+
+/** What a service port was before. */
+interface PreviousPort {
+  readonly port: Previous;
+  /**
+   * Whether it may keep its id and record. Not where a frontend leaves it: that one must lead to the old endpoints until it
+   * leads elsewhere, whatever becomes of the port.
+   */
+  readonly keep: boolean;
+}
+
 /** A service port that the kernel serves already under one of this port's frontends. */
 function adopt(
   draft: Draft,
   port: DesiredServicePort,
-  service: DesiredService,
-): FoundServicePort | undefined {
+  targets: ReadonlyMap<string, string>,
+): PreviousPort | undefined {
   if (!draft.found) return undefined;
-  for (const frontend of service.frontends) {
-    if (frontend.target.kind !== "servicePort" || frontend.target.key !== port.key) continue;
-    const id = draft.found.frontends.get(frontendText(frontend))?.id;
-    if (id === undefined || id === unlistedId || id === leaveId || draft.adopted.has(id)) continue;
-    draft.adopted.add(id);
-    return draft.found.servicePorts.get(id);
+  for (const [text, key] of targets) {
+    const id = key === port.key ? draft.found.frontends.get(text)?.id : undefined;
+    const found = id === undefined || draft.adopted.has(id) ? undefined : draft.found.servicePorts.get(id);
+    if (!found) continue;
+    draft.adopted.add(found.id);
+    return { port: found, keep: found.frontends.every((text) => targets.get(text) === port.key) };
   }
   return undefined;
 }
@@ -198,32 +241,32 @@ type PreviousRow = PreviousTier["rows"][number];
 
 function planServicePort(
   draft: Draft,
-  previous: Previous | undefined,
+  previous: PreviousPort | undefined,
   port: DesiredServicePort,
 ): AppliedServicePort {
-  const id = previous?.id ?? take(draft.applied.servicePortIds, draft.taken.ids);
-  const flags = port.mapped ? workload.serviceFlag.SERVICE_MAPPED : 0;
+  const kept = previous?.keep ? previous.port : undefined;
+  const id = kept?.id ?? take(draft.applied.servicePortIds, draft.taken.ids);
   const desired = port.tiers[0]?.endpoints.filter((endpoint) => endpoint.weight > 0) ?? [];
-  const rows = placeEndpoints(draft, previous?.tier?.rows ?? [], desired);
-  const tier = planTier(draft, previous?.tier ?? null, rows);
-  const before = previous && { flags: previous.flags, tier: tierWord(previous.tier) };
-  const after = { flags, tier: tierWord(tier) };
-  if (
-    !before || before.flags !== flags || before.tier.slot !== after.tier.slot ||
-    before.tier.count !== after.tier.count
-  ) {
+  const rows = placeEndpoints(draft, previous?.port.tier?.rows ?? [], desired);
+  const tier = planTier(draft, kept?.tier ?? null, rows);
+  if (previous && !kept) releaseServicePort(draft, previous.port);
+  const before = kept && { flags: 0, tier: tierWord(kept.tier, kept.mapped) };
+  const after = { flags: 0, tier: tierWord(tier, port.mapped) };
+  if (before?.tier.slot !== after.tier.slot || before.tier.count !== after.tier.count) {
     draft.servicePorts.push({ key: id, before, after });
   }
-  return { id, flags, tier };
+  return { id, mapped: port.mapped, tier };
 }
 
-function removeServicePort(draft: Draft, port: Previous): void {
+function releaseServicePort(draft: Draft, port: Previous): void {
   draft.released.ids.push(port.id);
-  if (!port.tier) return;
-  draft.released.slots.push(port.tier.slot);
-  for (const row of new Map(port.tier.rows.map((row: PreviousRow) => [row.index, row])).values()) {
-    retire(draft, row);
-  }
+  if (port.tier) draft.released.slots.push(port.tier.slot);
+}
+
+function removeServicePort(draft: Draft, port: AppliedServicePort): void {
+  releaseServicePort(draft, port);
+  const rows = new Map(port.tier?.rows.map((row) => [row.index, row]));
+  for (const row of rows.values()) retire(draft, row);
 }
 
 function take(allocator: IndexAllocator, taken: number[]): number {
@@ -246,7 +289,7 @@ function placeEndpoints(
   const byKey = new Map<string, PreviousRow[]>();
   const seen = new Set<number>();
   for (const row of previous) {
-    if (seen.has(row.index)) continue;
+    if (seen.has(row.index) || draft.kept.has(row.index)) continue;
     seen.add(row.index);
     // What was found in the kernel has no uid: it is known by its address.
     const key = "desired" in row ? row.desired.key : placeOf(row);
@@ -258,7 +301,10 @@ function placeEndpoints(
     const row = byKey.size === 0
       ? undefined
       : byKey.get(endpoint.key)?.pop() ?? byKey.get(`${endpoint.address}|${endpoint.port}`)?.pop();
-    if (row) return { desired: endpoint, index: row.index, generation: row.generation };
+    if (row) {
+      if (draft.found) draft.kept.add(row.index);
+      return { desired: endpoint, index: row.index, generation: row.generation };
+    }
     const index = take(draft.applied.endpointIndexes, draft.taken.indexes);
     const generation = nextGeneration(draft.applied, index);
     draft.endpoints.push([
@@ -267,8 +313,11 @@ function placeEndpoints(
     ]);
     return { desired: endpoint, index, generation };
   });
-  for (const rows of byKey.values()) {
-    for (const row of rows) retire(draft, row);
+  // Of those found in the kernel another port may still want some: `removeLeftovers` retires the rest.
+  if (!draft.found) {
+    for (const rows of byKey.values()) {
+      for (const row of rows) retire(draft, row);
+    }
   }
   return placed;
 }
@@ -288,20 +337,26 @@ function kernelEndpoint(
   return { address: addressToBytes(place.address), port: place.port, flags, generation };
 }
 
+function retirement(
+  place: { address: string; port: number },
+  generation: number,
+): [before: workload.Endpoint, after: workload.Endpoint] {
+  const before = kernelEndpoint(place, generation, workload.endpointFlag.ENDPOINT_USABLE);
+  return [before, { ...before, flags: 0 }];
+}
+
 function retire(draft: Draft, row: PreviousRow): void {
-  const place = "desired" in row ? row.desired : row;
-  const before = kernelEndpoint(place, row.generation, workload.endpointFlag.ENDPOINT_USABLE);
-  draft.retired.push([row.index, before, { ...before, flags: 0 }]);
+  draft.retired.push([row.index, ...retirement("desired" in row ? row.desired : row, row.generation)]);
   draft.released.indexes.push(row.index);
 }
 
-function tierWord(tier: { slot: number; weighted: boolean; rows: readonly unknown[] } | null): workload.Tier {
-  if (!tier) return { slot: 0, count: 0 };
-  const { TIER_WEIGHTED } = workload.tierFlag;
-  return {
-    slot: tier.slot,
-    count: (tier.weighted ? tier.rows.length | TIER_WEIGHTED : tier.rows.length) >>> 0,
-  };
+function tierWord(
+  tier: { slot: number; weighted: boolean; rows: readonly unknown[] } | null,
+  mapped: boolean,
+): workload.Tier {
+  const { TIER_WEIGHTED, TIER_MAPPED } = workload.tierFlag;
+  const flags = (mapped ? TIER_MAPPED : 0) | (tier?.weighted ? TIER_WEIGHTED : 0);
+  return { slot: tier?.slot ?? 0, count: ((tier?.rows.length ?? 0) | flags) >>> 0 };
 }
 
 function planTier(
@@ -411,8 +466,16 @@ function removeLeftovers(
     const key = { ...frontend, target: { kind: "unlisted" } } as DesiredFrontend;
     draft.frontends.set(text, { key, before: frontend.id, after: undefined });
   }
+  const named = new Set<number>();
   for (const [id, port] of found.servicePorts) {
-    if (id !== unlistedId && id !== leaveId && !draft.adopted.has(id)) removeServicePort(draft, port);
+    for (const row of port.tier?.rows ?? []) named.add(row.index);
+    if (!draft.adopted.has(id)) releaseServicePort(draft, port);
   }
   draft.released.slots.push(...found.orphanSlots);
+  for (const [index, row] of found.endpoints) {
+    // One that is usable though nothing names it: an agent was killed before it could retire it.
+    if (draft.kept.has(index) || !(row.usable || named.has(index))) continue;
+    draft.released.indexes.push(index);
+    if (row.usable) draft.retired.push([index, ...retirement(row, row.generation)]);
+  }
 }

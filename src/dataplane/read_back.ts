@@ -4,7 +4,7 @@ import { workload } from "../../ffi/mod.ts";
 import { bytesToAddress } from "../mesh/mod.ts";
 import { readRecordById } from "../records/mod.ts";
 import { frontendText } from "./applied.ts";
-import type { MeshMaps } from "./maps.ts";
+import { leaveId, type MeshMaps, unlistedId } from "./maps.ts";
 
 export interface FoundEndpoint {
   readonly index: number;
@@ -26,8 +26,10 @@ export interface FoundTier {
 
 export interface FoundServicePort {
   readonly id: number;
-  readonly flags: number;
+  readonly mapped: boolean;
   readonly tier: FoundTier | null;
+  /** Those that lead here, as `frontendText`. */
+  readonly frontends: readonly string[];
 }
 
 export interface FoundFrontend {
@@ -41,10 +43,10 @@ export interface FoundFrontend {
 export interface Found {
   /** By `frontendText`. */
   readonly frontends: ReadonlyMap<string, FoundFrontend>;
-  /** Those that a frontend refers to. */
+  /** Those that a frontend refers to, but for the reserved ones. */
   readonly servicePorts: ReadonlyMap<number, FoundServicePort>;
-  /** The generation of every endpoint index that was ever used. */
-  readonly generations: ReadonlyMap<number, number>;
+  /** By index, every one that was ever written: of those that nothing refers to, sockets may still keep some. */
+  readonly endpoints: ReadonlyMap<number, FoundEndpoint>;
   /** Slots that hold a record to which nothing refers. */
   readonly orphanSlots: readonly number[];
 }
@@ -62,22 +64,28 @@ export function readBack(maps: MeshMaps): Found {
     frontends.set(frontendText(frontend as Parameters<typeof frontendText>[0]), frontend);
   }
 
-  const endpoints = new Map<number, workload.Endpoint>();
+  const endpoints = new Map<number, FoundEndpoint>();
   for (const [index, endpoint] of maps.endpoints.entries()) {
-    if (endpoint.generation !== 0) endpoints.set(index, endpoint);
+    const { port, flags, generation } = endpoint;
+    if (generation === 0) continue;
+    const usable = (flags & workload.endpointFlag.ENDPOINT_USABLE) !== 0;
+    endpoints.set(index, { index, address: bytesToAddress(endpoint.address), port, usable, generation });
   }
 
   const records = new Map(maps.records.entries());
-  const wanted = new Set([...frontends.values()].map((frontend) => frontend.id));
+  const wanted = Map.groupBy(frontends.keys(), (text) => frontends.get(text)!.id);
+  wanted.delete(unlistedId);
+  wanted.delete(leaveId);
   const servicePorts = new Map<number, FoundServicePort>();
-  for (const [id, value] of maps.services.entries()) {
-    if (wanted.has(id)) {
-      servicePorts.set(id, {
-        id,
-        flags: value.flags,
-        tier: readTier(maps, records, id, value.tier, endpoints),
-      });
-    }
+  for (const [id, { tier }] of maps.services.entries()) {
+    const texts = wanted.get(id);
+    if (!texts) continue;
+    servicePorts.set(id, {
+      id,
+      mapped: (tier.count & workload.tierFlag.TIER_MAPPED) !== 0,
+      tier: readTier(maps, records, id, tier, endpoints),
+      frontends: texts,
+    });
   }
 
   const usedSlots = new Set([...servicePorts.values()].map((port) => port.tier?.slot));
@@ -85,8 +93,7 @@ export function readBack(maps: MeshMaps): Found {
   const orphanSlots = [...records]
     .filter(([slot, id]) => slot !== 0 && id !== placeholder && !usedSlots.has(slot))
     .map(([slot]) => slot);
-  const generations = new Map([...endpoints].map(([index, endpoint]) => [index, endpoint.generation]));
-  return { frontends, servicePorts, generations, orphanSlots };
+  return { frontends, servicePorts, endpoints, orphanSlots };
 }
 
 /** Reads one tier with its record; `records` are map ids by slot, `endpoints` those by index. */
@@ -95,11 +102,12 @@ function readTier(
   records: ReadonlyMap<number, number>,
   id: number,
   tier: workload.Tier,
-  endpoints: ReadonlyMap<number, workload.Endpoint>,
+  endpoints: ReadonlyMap<number, FoundEndpoint>,
 ): FoundTier | null {
-  if (tier.count === 0) return null;
-  const weighted = (tier.count & workload.tierFlag.TIER_WEIGHTED) !== 0;
-  const count = (tier.count & ~workload.tierFlag.TIER_WEIGHTED) >>> 0;
+  const { TIER_WEIGHTED, TIER_MAPPED } = workload.tierFlag;
+  const weighted = (tier.count & TIER_WEIGHTED) !== 0;
+  const count = (tier.count & ~(TIER_WEIGHTED | TIER_MAPPED)) >>> 0;
+  if (count === 0) return null;
   const mapId = records.get(tier.slot);
   const record = mapId === undefined ? undefined : readRecordById(maps.records.shim, mapId);
   const length = weighted ? count * 2 : count;
@@ -120,9 +128,7 @@ function readTier(
           `record ${tier.slot} names endpoint ${index}, which was never written: run: weft detach`,
         );
       }
-      const { generation, flags, port } = endpoint;
-      const usable = (flags & workload.endpointFlag.ENDPOINT_USABLE) !== 0;
-      return { index, address: bytesToAddress(endpoint.address), port, usable, generation };
+      return endpoint;
     },
   );
   return { slot: tier.slot, capacity: record.capacity, weighted, entries, rows };
