@@ -1,0 +1,312 @@
+/**
+ * A kernel with nothing but maps, behind the shim's calls: what stands above the shim runs on it as it is, without root, and a
+ * test sees every 64-bit word at the moment it is written.
+ */
+
+import type { Shim } from "../../ffi/mod.ts";
+
+const ENOENT = 2, E2BIG = 7, EBADF = 9, ENOMEM = 12, EINVAL = 22;
+const hash = 1, array = 2, arrayOfMaps = 12;
+
+/** A kernel map. Keys are byte strings (one character a byte), so that they can be looked up. */
+export interface FakeMap {
+  readonly id: number;
+  readonly name: string;
+  readonly type: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  /** Elements of a hash; of an array those that were ever written. A value is never changed, but replaced by another one. */
+  readonly values: Map<string, Uint8Array>;
+  /** Another one after each write. */
+  version: number;
+}
+
+export interface FakeKernel {
+  readonly shim: Shim;
+  readonly maps: ReadonlyMap<number, FakeMap>;
+  /** Path → map id. */
+  readonly pins: Map<string, number>;
+  /** The latest map with this name. */
+  map(name: string): FakeMap;
+  /** Called after each word that was written, and after each element that was put, published or deleted. */
+  onWrite: ((map: FakeMap) => void) | undefined;
+  /** Whether programs can reach a map: it is pinned, or in a slot of one that is. */
+  isReachable(map: FakeMap): boolean;
+  /** Asked before each element that is to be written, or deleted (no value): `true` makes the call fail there with ENOMEM. */
+  failAt: ((map: FakeMap, value: Uint8Array | undefined) => boolean) | undefined;
+  /** Called when a grace period begins; what it returns, when it ends. */
+  onGracePeriod: (() => () => void) | undefined;
+  /** While true, grace periods do not end. */
+  holdGracePeriods: boolean;
+  /** Lets all waiting grace periods end, and what waits for them run. */
+  endGracePeriods(): Promise<void>;
+  /** How many file descriptors are open. */
+  readonly openFiles: number;
+  /** Another kernel with the same pins, all that they hold, and no open file: what is left when a process is killed. */
+  clone(): FakeKernel;
+}
+
+type Buffer = AllowSharedBufferSource | null;
+
+/** The bytes of a buffer as the shim gets it. */
+function bytesOf(buffer: Buffer): Uint8Array {
+  if (buffer === null) throw new Error("the fake kernel got no buffer");
+  return ArrayBuffer.isView(buffer)
+    ? new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+    : new Uint8Array(buffer);
+}
+
+export function byteString(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes);
+}
+
+export function u32Key(index: number): string {
+  return String.fromCharCode(index & 0xff, index >> 8 & 0xff, index >> 16 & 0xff, index >>> 24);
+}
+
+/** The index that `u32Key` made a key of. */
+function numberOf(key: string): number {
+  return (key.charCodeAt(0) | key.charCodeAt(1) << 8 | key.charCodeAt(2) << 16 | key.charCodeAt(3) << 24) >>>
+    0;
+}
+
+function readU32(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
+}
+
+function text(buffer: Buffer): string {
+  const bytes = bytesOf(buffer);
+  return new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)));
+}
+
+/** @param random decides in which order the words of a longer value are written: the kernel promises none */
+export function createFakeKernel(random: () => number = () => 0): FakeKernel {
+  return build(random, new Map(), new Map());
+}
+
+function build(random: () => number, maps: Map<number, FakeMap>, pins: Map<string, number>): FakeKernel {
+  const files = new Map<number, number>();
+  const counts = new Map<string, number>();
+  let nextFd = 3;
+  let nextId = Math.max(0, ...maps.keys()) + 1;
+  let waiting: (() => void)[] = [];
+
+  function open(id: number): number {
+    files.set(nextFd, id);
+    return nextFd++;
+  }
+
+  function mapOf(fd: number): FakeMap | undefined {
+    return maps.get(files.get(fd) ?? -1);
+  }
+
+  function read(map: FakeMap, key: string): Uint8Array | undefined {
+    const value = map.values.get(key);
+    if (value || map.type !== array) return value;
+    return numberOf(key) < map.maxEntries ? new Uint8Array(map.valueSize) : undefined;
+  }
+
+  function set(map: FakeMap, key: string, value: Uint8Array): void {
+    map.values.set(key, value);
+    map.version++;
+    kernel.onWrite?.(map);
+  }
+
+  /** Word by word where readers could see the value, all at once where it is a new one. */
+  function write(map: FakeMap, key: string, value: Uint8Array): number {
+    if (kernel.failAt?.(map, value)) return -ENOMEM;
+    const old = read(map, key);
+    if (map.type === array && !old) return -E2BIG;
+    if (map.type === hash && !old && map.values.size >= map.maxEntries) return -E2BIG;
+    if (map.type === array && old) {
+      const words = Array.from({ length: Math.ceil(value.length / 8) }, (_, i) => i * 8);
+      while (words.length > 0) {
+        const [at] = words.splice(Math.floor(random() * words.length), 1);
+        const mixed = read(map, key)!.slice();
+        mixed.set(value.subarray(at, at + 8), at);
+        set(map, key, mixed);
+      }
+    } else {
+      set(map, key, value.slice());
+    }
+    return 0;
+  }
+
+  function publish(map: FakeMap | undefined, slots: Uint32Array, fds: Int32Array): number {
+    if (map?.type !== arrayOfMaps) return -EBADF;
+    for (const [i, slot] of slots.entries()) {
+      const inner = mapOf(fds[i]);
+      if (!inner) return -EBADF;
+      if (slot >= map.maxEntries) return -E2BIG;
+      const value = new Uint8Array(Uint32Array.of(inner.id).buffer);
+      if (kernel.failAt?.(map, value)) return -ENOMEM;
+      set(map, u32Key(slot), value);
+    }
+    return 0;
+  }
+
+  function remove(map: FakeMap, key: string): number {
+    if (map.type !== hash) return -EINVAL;
+    if (!map.values.has(key)) return -ENOENT;
+    if (kernel.failAt?.(map, undefined)) return -ENOMEM;
+    map.values.delete(key);
+    map.version++;
+    kernel.onWrite?.(map);
+    return 0;
+  }
+
+  /** Applies a call to each element of a batch; the count becomes the number done. */
+  function each(count: Buffer, apply: (i: number) => number): number {
+    const counter = count as Uint32Array;
+    for (let i = 0; i < counter[0]; i++) {
+      const error = apply(i);
+      if (error) {
+        counter[0] = i;
+        return error;
+      }
+    }
+    return 0;
+  }
+
+  const slice = (buffer: Buffer, size: number, i: number) =>
+    bytesOf(buffer).subarray(i * size, (i + 1) * size);
+
+  const call: Partial<Shim["call"]> = {
+    weft_map_create: (type, name, keySize, valueSize, maxEntries) => {
+      const id = nextId++;
+      const sizes = { keySize, valueSize, maxEntries };
+      maps.set(id, { id, name: text(name), type, ...sizes, values: new Map(), version: 0 });
+      return open(id);
+    },
+    weft_map_info: (fd, out, name) => {
+      const map = mapOf(fd);
+      if (!map) return -EBADF;
+      (out as Uint32Array).set([map.id, map.type, map.keySize, map.valueSize, map.maxEntries, 0]);
+      bytesOf(name).set(new TextEncoder().encode(map.name));
+      return 0;
+    },
+    weft_map_by_id: (id) => maps.has(id) ? open(id) : -ENOENT,
+    weft_close: (fd) => files.delete(fd) ? 0 : -EBADF,
+    weft_open_pin: (path) => {
+      const id = pins.get(text(path));
+      return id === undefined ? -ENOENT : open(id);
+    },
+    weft_map_lookup: (fd, key, value) => {
+      const map = mapOf(fd);
+      const found = map && read(map, byteString(slice(key, map.keySize, 0)));
+      if (!found) return map ? -ENOENT : -EBADF;
+      bytesOf(value).set(found);
+      return 0;
+    },
+    weft_map_update: (fd, key, value) => {
+      const map = mapOf(fd);
+      return map
+        ? write(map, byteString(slice(key, map.keySize, 0)), slice(value, map.valueSize, 0))
+        : -EBADF;
+    },
+    weft_map_delete: (fd, key) => {
+      const map = mapOf(fd);
+      return map ? remove(map, byteString(slice(key, map.keySize, 0))) : -EBADF;
+    },
+    weft_map_update_batch: (fd, keys, values, count) => {
+      const map = mapOf(fd);
+      if (!map) return -EBADF;
+      return each(
+        count,
+        (i) => write(map, byteString(slice(keys, map.keySize, i)), slice(values, map.valueSize, i)),
+      );
+    },
+    weft_map_delete_batch: (fd, keys, count) => {
+      const map = mapOf(fd);
+      return map ? each(count, (i) => remove(map, byteString(slice(keys, map.keySize, i)))) : -EBADF;
+    },
+    weft_map_lookup_batch: (fd, from, to, keys, values, count) => {
+      const map = mapOf(fd);
+      if (!map) return -EBADF;
+      const start = from === null ? 0 : readU32(bytesOf(from));
+      const all = map.type === array
+        ? Array.from({ length: map.maxEntries }, (_, i) => u32Key(i))
+        : [...map.values.keys()];
+      const chunk = all.slice(start, start + (count as Uint32Array)[0]);
+      chunk.forEach((key, i) => {
+        const bytes = slice(keys, map.keySize, i);
+        for (let at = 0; at < bytes.length; at++) bytes[at] = key.charCodeAt(at);
+        // Buffers are zero, as is what an array was never given.
+        const value = map.values.get(key);
+        if (value) slice(values, map.valueSize, i).set(value);
+      });
+      (count as Uint32Array)[0] = chunk.length;
+      new DataView(bytesOf(to).buffer).setUint32(0, start + chunk.length, true);
+      return start + chunk.length >= all.length ? 1 : 0;
+    },
+    weft_map_publish: (fd, slots, fds) =>
+      Promise.resolve(publish(mapOf(fd), slots as Uint32Array, fds as Int32Array)),
+    weft_map_read_slots: (fd, ids, count) => {
+      const map = mapOf(fd);
+      if (map?.type !== arrayOfMaps) return -EBADF;
+      for (let slot = 0; slot < count; slot++) {
+        const id = map.values.get(u32Key(slot));
+        (ids as Uint32Array)[slot] = id ? readU32(id) : 0;
+      }
+      return 0;
+    },
+    weft_grace_period: async () => {
+      const end = kernel.onGracePeriod?.();
+      if (kernel.holdGracePeriods) await new Promise<void>((resolve) => waiting.push(resolve));
+      end?.();
+      return 0;
+    },
+  };
+
+  let known = { version: "", ids: new Set<number>() };
+  function reachable(): ReadonlySet<number> {
+    const pinned = [...pins.values()].map((id) => maps.get(id)!);
+    const outer = pinned.filter((map) => map.type === arrayOfMaps);
+    const version = `${pins.size} ${outer.map((map) => map.version).join(" ")}`;
+    if (known.version !== version) {
+      const inner = outer.flatMap((map) => [...map.values.values()].map(readU32));
+      known = { version, ids: new Set([...pins.values(), ...inner]) };
+    }
+    return known.ids;
+  }
+
+  const kernel: FakeKernel = {
+    shim: {
+      call: call as Shim["call"],
+      count: (what) => counts.set(what, (counts.get(what) ?? 0) + 1),
+      counts,
+      [Symbol.dispose]: () => {},
+    },
+    maps,
+    pins,
+    map: (name) => {
+      const found = [...maps.values()].findLast((map) => map.name === name);
+      if (!found) throw new Error(`there is no map ${name}`);
+      return found;
+    },
+    onWrite: undefined,
+    failAt: undefined,
+    onGracePeriod: undefined,
+    holdGracePeriods: false,
+    isReachable: (map) => reachable().has(map.id),
+    endGracePeriods: async () => {
+      const ended = waiting;
+      waiting = [];
+      for (const resolve of ended) resolve();
+      // Whatever waits takes a few turns of its own.
+      await new Promise((resolve) => setTimeout(resolve));
+    },
+    get openFiles() {
+      return files.size;
+    },
+    clone: () => {
+      const copies = [...reachable()].map((id) => {
+        const map = maps.get(id)!;
+        return [id, { ...map, values: new Map(map.values) }] as const;
+      });
+      return build(random, new Map(copies), new Map(pins));
+    },
+  };
+  return kernel;
+}
