@@ -1,5 +1,7 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import { ArrayMap, openPin, openShim, workload } from "../../ffi/mod.ts";
+import { pinPaths } from "../../src/dataplane/mod.ts";
 import { sleep } from "../../src/host/mod.ts";
 import {
   assertSpread,
@@ -7,6 +9,9 @@ import {
   describeKernel,
   eventually,
   members,
+  type RemoteSocket,
+  type SocketKind,
+  type Sockets,
   type TestAgent,
   useWorld,
 } from "../kit/mod.ts";
@@ -164,6 +169,63 @@ describeKernel("when the state of connected sockets is full", () => {
     const { sockets: open } = await sockets.openMany("udp6", 100, at(vip6(1), 80));
     assert.equal(open.length, 100);
     for (const socket of open) assert.match((await socket.ask("hello")).server, /^[a-d]$/);
+  });
+});
+
+describeKernel("when the state of connected sockets is nearly full", () => {
+  const world = useWorld({ services, args: ["--max-sockets", "256"] });
+
+  /** The whole table, as the kernel holds it. */
+  function readBuckets(): { cookies: number; displaced: bigint[] } {
+    using shim = openShim();
+    using map = new ArrayMap(
+      shim,
+      openPin(shim, `${pinPaths(world().agent.pinRoot).sockets}/socket_buckets`)!,
+      {
+        name: "socket_buckets",
+        value: workload.socketBucket,
+      },
+    );
+    const buckets = [...map.entries()].map(([, bucket]) => bucket);
+    return {
+      cookies: buckets.flatMap(({ cookies }) => cookies).filter((cookie) => cookie !== 0n).length,
+      displaced: buckets.map(({ displaced }) => displaced).filter((count) => count !== 0n),
+    };
+  }
+
+  it("sockets come and go from two processes: each is shown its own VIP, and in the end nothing is left", async () => {
+    const { net, agent } = world();
+    assert.deepEqual(readBuckets(), { cookies: 0, displaced: [] });
+    let displacements = 0;
+    {
+      await using one = await net.sockets();
+      await using other = await net.sockets();
+      await Promise.all([[one, "tcp4"], [other, "udp4"]].map(async ([sockets, kind], which) => {
+        let open: { socket: RemoteSocket; vip: string }[] = [];
+        for (let round = 0; round < 30; round++) {
+          const target = at(vip(256 + (round * 2 + which) % manyVips), 80);
+          const { sockets: more } = await (sockets as Sockets).openMany(
+            kind as SocketKind,
+            110 - open.length,
+            target,
+          );
+          open.push(...more.map((socket) => ({ socket, vip: target })));
+          for (const { socket, vip } of open.filter((_, i) => i % 10 === round % 10)) {
+            // Where there was no room for it, it sees its endpoint.
+            const peer = await socket.peer();
+            assert.ok(peer === vip || /^10\.77\.1\.\d:8080$/.test(peer), `${peer} instead of ${vip}`);
+          }
+          displacements += readBuckets().displaced.length;
+          const closing = open.filter((_, i) => (i * 7 + round) % 3 === 0);
+          for (const { socket } of closing) await socket.close();
+          open = open.filter((one) => !closing.includes(one));
+        }
+      }));
+    }
+    assert.ok(displacements > 0, "the table was never crowded");
+    await eventually("all is forgotten", () => readBuckets().cookies === 0);
+    assert.deepEqual(readBuckets(), { cookies: 0, displaced: [] });
+    assert.equal(await used(agent, "socket_peers"), 0);
   });
 });
 
