@@ -28,6 +28,9 @@ ${benchmarks.map(({ name, title }) => `  ${name.padEnd(12)} ${title}`).join("\n"
   --quick      few rounds: to see that it works, not to compare
   -o json      one JSON document instead of tables`;
 
+/** Above this the machine has other work than the benchmarks. */
+const busyLoad = 1.5;
+
 /** What is written to a file and printed with -o json. */
 interface Result {
   readonly benchmark: string;
@@ -35,6 +38,8 @@ interface Result {
   readonly date: string;
   readonly kernel: string;
   readonly cpus: number;
+  /** Tasks that ran or waited in the minute before (load average): what else was going on. */
+  readonly load: number;
   readonly quick: boolean;
   readonly figures: readonly (Figure & { readonly met: boolean | undefined })[];
 }
@@ -73,6 +78,10 @@ async function measure(benchmark: Benchmark, quick: boolean, print: boolean): Pr
   const { name, title } = benchmark;
   console.error(`bench ${name}: ${title}`);
   const say = (line: string) => console.error(`bench ${name}: ${line}`);
+  const [load] = Deno.loadavg();
+  if (load > busyLoad) {
+    say(`this machine is busy (load ${load.toFixed(1)}): everything that misses caches looks worse`);
+  }
   const figures = await benchmark.run({ quick, say });
   const result: Result = {
     benchmark: name,
@@ -80,6 +89,7 @@ async function measure(benchmark: Benchmark, quick: boolean, print: boolean): Pr
     date: new Date().toISOString(),
     kernel: Deno.osRelease(),
     cpus: navigator.hardwareConcurrency,
+    load,
     quick,
     figures: figures.map((figure) => ({ ...figure, met: isMet(figure) })),
   };

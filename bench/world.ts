@@ -1,6 +1,7 @@
 /** Where the benchmarks with real connections run: one cgroup with weft, one with empty programs, one with nothing. */
 
-import type { Shim } from "../ffi/mod.ts";
+import { closeFd, openDirectory, queryPrograms, type Shim } from "../ffi/mod.ts";
+import { hooks } from "../src/dataplane/mod.ts";
 import { cgroup2Mount, createCgroup, ownedName, removeLeftoverCgroups } from "../src/host/mod.ts";
 import { emptySnapshot, replaceMesh } from "../src/mesh/mod.ts";
 import { attachEmptyPrograms, type BenchAgent, type EmptyPrograms, startAgent } from "./agent.ts";
@@ -57,6 +58,7 @@ export async function createWorld(shim: Shim, say: (line: string) => void): Prom
   const top = stack.use(createCgroup(cgroup2Mount(), ownedName("weft-bench", "world")));
   const names: readonly CgroupName[] = ["weft", "empty", "plain", "listeners"];
   const cgroups = new Map(names.map((name) => [name, stack.use(createCgroup(top.path, name))]));
+  sayForeignPrograms(shim, cgroups.get("plain")!.path, say);
   const empty = stack.use(attachEmptyPrograms(shim, cgroups.get("empty")!, emptyObject));
   const agent = stack.use(startAgent(shim, cgroups.get("weft")!, "world"));
   const mesh = withIpv6Service(benchMesh(worldServices, worldEndpoints));
@@ -81,4 +83,14 @@ export async function createWorld(shim: Shim, say: (line: string) => void): Prom
     load: (options) => runLoad({ ...options, program, memoryCgroup: memory.outside }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Programs of somebody else on a cgroup above ours run for all connections alike, and make every ratio look better. */
+function sayForeignPrograms(shim: Shim, cgroup: string, say: (line: string) => void): void {
+  const fd = openDirectory(shim, cgroup);
+  for (const { name, attachType } of hooks) {
+    const count = queryPrograms(shim, fd, attachType, name).length;
+    if (count > 0) say(`${count} other programs run on hook ${name} of every cgroup: detach them to compare`);
+  }
+  closeFd(shim, fd);
 }
