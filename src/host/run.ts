@@ -31,7 +31,10 @@ export function commandNotFound(error: unknown, command: readonly string[]): unk
  * @returns its standard output
  * @throws {CommandError} where its exit code is not 0
  */
-export async function run(command: readonly string[], input = ""): Promise<string> {
+export async function run(
+  command: readonly string[],
+  input: string | Uint8Array<ArrayBuffer> = "",
+): Promise<string> {
   let child: Deno.ChildProcess;
   try {
     child = new Deno.Command(command[0], {
