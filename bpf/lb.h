@@ -22,16 +22,25 @@ static __always_inline __u64 load_word(const void *word)
 	return *(const volatile __u64 *)word;
 }
 
-/* Ties a frontend's word to its key; user space computes the same (src/dataplane/frontend_tag.ts). */
+/* Different words give different hashes, and all their bits count in the steps that follow. */
+static __always_inline __u32 mix(__u32 hash, __u32 word, __u32 factor)
+{
+	hash = (hash ^ word) * factor;
+	return hash ^ hash >> 16;
+}
+
+/*
+ * Ties a frontend's word to its key; user space computes the same (src/dataplane/frontend_tag.ts). Keys that differ in one word
+ * only never have the same tag.
+ */
 static __always_inline __u32 frontend_tag(const struct frontend_key *key)
 {
-	__u64 hash = key->address.words[0];
+	__u32 hash = mix(0, key->address.words[0], 0x9e3779b1);
 
-	hash = (hash ^ key->address.words[1]) * 0x9e3779b1u;
-	hash = ((hash & 0xffffffff) ^ key->address.words[2]) * 0x85ebca77u;
-	hash = ((hash & 0xffffffff) ^ key->address.words[3]) * 0xc2b2ae3du;
-	hash = ((hash & 0xffffffff) ^ ((__u32)key->port << 8 | key->protocol)) * 0x27d4eb2fu;
-	return hash ^ hash >> 32;
+	hash = mix(hash, key->address.words[1], 0x85ebca77);
+	hash = mix(hash, key->address.words[2], 0xc2b2ae3d);
+	hash = mix(hash, key->address.words[3], 0x27d4eb2f);
+	return mix(hash, (__u32)key->port << 8 | key->protocol, 0x165667b1);
 }
 
 static __always_inline __u32 find_frontend(const struct address *address, __be16 port,

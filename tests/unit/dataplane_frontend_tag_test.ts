@@ -1,0 +1,66 @@
+import { describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { workload } from "../../ffi/mod.ts";
+import { frontendTag } from "../../src/dataplane/frontend_tag.ts";
+import { addressToBytes } from "../../src/mesh/mod.ts";
+import { compileC, haveCommands } from "./_c_program.ts";
+import { randomFrom } from "./_random.ts";
+
+/** Random ones, some bytes of which are often all zeros or ones, and those that a mesh has. */
+function frontendKeys(): workload.FrontendKey[] {
+  const random = randomFrom(1);
+  const byte = () => Math.floor(random() * 256);
+  const extreme = () => [0, 1, 0x7f, 0x80, 0xff][Math.floor(random() * 5)];
+  const keys: workload.FrontendKey[] = Array.from({ length: 5000 }, (_, i) => {
+    const one = i % 2 === 0 ? byte : extreme;
+    return {
+      address: Uint8Array.from({ length: 16 }, one),
+      port: one() << 8 | one(),
+      protocol: one(),
+    };
+  });
+  for (const address of ["10.96.0.1", "0.0.0.0", "255.255.255.255", "fd96::1", "::"]) {
+    for (const port of [0, 80, 255, 256, 65535]) {
+      for (const protocol of [0, 6, 17]) keys.push({ address: addressToBytes(address), port, protocol });
+    }
+  }
+  return keys;
+}
+
+describe("frontendTag", () => {
+  const canCompile = haveCommands("frontendTag is not held against bpf/lb.h", ["gcc"]);
+
+  it("is frontend_tag() of bpf/lb.h", { ignore: !canCompile }, async () => {
+    using program = await compileC("frontend_tag");
+    const { size, write } = workload.frontendKey;
+    const keys = frontendKeys();
+    const input = new Uint8Array(keys.length * size);
+    keys.forEach((key, i) => write(new DataView(input.buffer), i * size, key));
+    const inC = (await program.run([], input)).map(Number);
+    assert.equal(inC.length, keys.length);
+    keys.forEach((key, i) => assert.equal(frontendTag(key), inC[i], Deno.inspect(key)));
+  });
+
+  it("reads an address wherever in a buffer it lies", () => {
+    const address = addressToBytes("10.96.0.1");
+    const inside = Uint8Array.of(1, 2, 3, ...address, 4, 5, 6).subarray(3, 19);
+    assert.equal(
+      frontendTag({ address: inside, port: 80, protocol: 6 }),
+      frontendTag({ address, port: 80, protocol: 6 }),
+    );
+  });
+
+  it("tells keys apart that differ in one bit", () => {
+    const key = { address: addressToBytes("10.96.0.1"), port: 80, protocol: 6 };
+    const others = [
+      ...Array.from({ length: 128 }, (_, bit) => ({
+        ...key,
+        address: key.address.map((byte, i) => i === bit >> 3 ? byte ^ 1 << (bit & 7) : byte),
+      })),
+      ...Array.from({ length: 16 }, (_, bit) => ({ ...key, port: key.port ^ 1 << bit })),
+      ...Array.from({ length: 8 }, (_, bit) => ({ ...key, protocol: key.protocol ^ 1 << bit })),
+    ];
+    const tags = new Set([key, ...others].map(frontendTag));
+    assert.equal(tags.size, 1 + 128 + 16 + 8);
+  });
+});
