@@ -14,6 +14,7 @@ import { KernelStateUnknown } from "./flush.ts";
 export interface ControllerState {
   /** What the kernel really holds; the empty snapshot before the first flush. */
   readonly applied: Snapshot;
+  /** Whether the kernel holds `applied`: not before the first flush, nor where a flush could be neither finished nor undone. */
   readonly firstFlushDone: boolean;
   readonly lastFlush: (FlushReport & { readonly at: Date }) | undefined;
   readonly flushes: number;
@@ -32,19 +33,31 @@ export interface Controller {
 }
 
 export interface ControllerOptions {
-  readonly datapath: Datapath;
+  readonly datapath: Pick<Datapath, "flush" | "reread" | "settle">;
   readonly node: CompileNode;
   /** Called after each flush; the first one finds nothing attached yet. */
   readonly onFlush: (report: FlushReport, first: boolean) => void;
-  readonly onError: (message: string, retryInMs: number) => void;
-  /** @default 1000 */
+  /** Called after each flush that failed. `retryInMs` is missing where it is not tried again: the controller was stopped. */
+  readonly onError: (message: string, retryInMs: number | undefined) => void;
+  /** @default {1000} */
   readonly firstRetryMs?: number;
+  /**
+   * Does something after so many milliseconds, unless the function that it returns is called first.
+   *
+   * @default {setTimeout}
+   */
+  readonly later?: (ms: number, action: () => void) => () => void;
 }
 
 const maxRetryMs = 30_000;
 
+function timeout(ms: number, action: () => void): () => void {
+  const timer = setTimeout(action, ms);
+  return () => clearTimeout(timer);
+}
+
 export function createController(options: ControllerOptions): Controller {
-  const { datapath, node } = options;
+  const { datapath, node, firstRetryMs = 1000, later = timeout } = options;
   let applied = emptySnapshot();
   let newest: Snapshot | undefined;
   let firstFlushDone = false;
@@ -55,8 +68,8 @@ export function createController(options: ControllerOptions): Controller {
   let stateUnknown = false;
   let running: Promise<void> | undefined;
   let stopped = false;
-  let retryMs = options.firstRetryMs ?? 1000;
-  let retryTimer: ReturnType<typeof setTimeout> | undefined;
+  let retryMs = firstRetryMs;
+  let cancelRetry = () => {};
 
   function keysToFlush(target: Snapshot): Iterable<string> {
     return firstFlushDone ? changedServices(applied, target) : target.services.keys();
@@ -71,11 +84,10 @@ export function createController(options: ControllerOptions): Controller {
         [key, target.services.has(key) ? compileService(target, key, node) : undefined] as const
       );
       const report = await datapath.flush(changes);
-      const first = !firstFlushDone;
+      const first = flushes === 0;
       applied = target;
       firstFlushDone = true;
-      error = undefined;
-      retryMs = options.firstRetryMs ?? 1000;
+      forgetFailure();
       if (first || report.services > 0) {
         lastFlush = { ...report, at: new Date() };
         flushes++;
@@ -91,30 +103,39 @@ export function createController(options: ControllerOptions): Controller {
         ? "what the kernel serves is not known until it has been read back"
         : "the kernel serves what it served before";
       error = `flush of ${describe(keys)} failed, ${now}: ${reason}`;
-      options.onError(error, retryMs);
-      retryLater();
+      options.onError(error, stopped ? undefined : retryMs);
+      if (!stopped) retryLater();
     }
   }
 
+  function forgetFailure(): void {
+    error = undefined;
+    retryMs = firstRetryMs;
+    cancelRetry();
+  }
+
   function retryLater(): void {
-    const failed = newest;
-    clearTimeout(retryTimer);
-    retryTimer = setTimeout(() => {
-      if (newest === failed) start();
-    }, retryMs);
+    cancelRetry();
+    cancelRetry = later(retryMs, start);
     retryMs = Math.min(retryMs * 2, maxRetryMs);
+  }
+
+  const isApplied = () => firstFlushDone && newest === applied;
+
+  async function flushNewest(): Promise<void> {
+    let tried: Snapshot | undefined;
+    while (newest && newest !== tried && !stopped && !isApplied()) {
+      tried = newest;
+      await flushOnce(tried);
+    }
+    // What is wanted now may be what was there before one that failed.
+    if (isApplied()) forgetFailure();
   }
 
   function start(): void {
     if (running || stopped) return;
-    clearTimeout(retryTimer);
-    running = (async () => {
-      let tried: Snapshot | undefined;
-      while (newest && newest !== tried && !stopped && !(firstFlushDone && newest === applied)) {
-        tried = newest;
-        await flushOnce(tried);
-      }
-    })().finally(() => {
+    cancelRetry();
+    running = flushNewest().finally(() => {
       running = undefined;
     });
   }
@@ -132,7 +153,7 @@ export function createController(options: ControllerOptions): Controller {
     },
     stop: async () => {
       stopped = true;
-      clearTimeout(retryTimer);
+      cancelRetry();
       await running;
       await datapath.settle();
     },
@@ -142,5 +163,5 @@ export function createController(options: ControllerOptions): Controller {
 /** A few names and how many more. */
 function describe(keys: readonly string[]): string {
   const shown = keys.slice(0, 3).join(", ");
-  return keys.length > 3 ? `${shown} and ${keys.length - 3} more services` : shown || "no services";
+  return keys.length > 3 ? `${shown} and ${keys.length - 3} more` : shown || "no services";
 }

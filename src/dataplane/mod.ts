@@ -1,7 +1,12 @@
 /** Desired kernel state, what the kernel holds, and how it gets from one to the other. */
 export type { Applied, AppliedService, AppliedServicePort } from "./applied.ts";
 export { type CompileNode, compileService } from "./compile.ts";
-export { type Controller, type ControllerState, createController } from "./controller.ts";
+export {
+  type Controller,
+  type ControllerOptions,
+  type ControllerState,
+  createController,
+} from "./controller.ts";
 export { type Datapath, type DatapathOptions, type FlushReport, openDatapath } from "./datapath.ts";
 export * from "./desired.ts";
 export { KernelStateUnknown } from "./flush.ts";
