@@ -133,7 +133,7 @@ export function createController(options: ControllerOptions): Controller {
   }
 
   function start(): void {
-    if (running || stopped) return;
+    if (running) return;
     cancelRetry();
     running = flushNewest().finally(() => {
       running = undefined;
@@ -149,7 +149,7 @@ export function createController(options: ControllerOptions): Controller {
       return { applied, firstFlushDone, lastFlush, flushes, error };
     },
     idle: async () => {
-      while (running) await running;
+      await running;
     },
     stop: async () => {
       stopped = true;

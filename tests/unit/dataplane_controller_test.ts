@@ -197,6 +197,18 @@ describe("the flush controller", () => {
       assert.equal(controller.state.applied, two);
     });
 
+    it("is forgotten once it succeeded, though a newer one is under way", async () => {
+      controller.submit(one);
+      await last().fail(kernelRefuses);
+      clock.pass(1000);
+      controller.submit(change(one, "shop/a", 81));
+      assert.notEqual(controller.state.error, undefined);
+      await last().end();
+      assert.equal(controller.state.error, undefined);
+      await last().fail(kernelRefuses);
+      assert.deepEqual(clock.waiting, [1000]);
+    });
+
     it("is told by three names where it is of more", async () => {
       controller.submit(mesh(["shop/a", "shop/b", "shop/c", "shop/d", "shop/e"]));
       await last().fail(kernelRefuses);
@@ -315,6 +327,22 @@ describe("the flush controller", () => {
       clock.pass(2000);
       assert.deepEqual(names().slice(2), ["reread", "flush", "flush"]);
       assert.deepEqual(keysOf(last()), ["shop/a", "shop/b"]);
+    });
+
+    it("is flushed over with the snapshot that was the newest before reading back", async () => {
+      await apply(one);
+      controller.submit(two);
+      await last().fail(unknown);
+      clock.pass(1000);
+      controller.submit(editSnapshot(two, { removeServices: ["shop/b"] }));
+      await last().end();
+      const all = ["shop/a", "shop/b"];
+      assert.deepEqual(
+        new Map(last().changes),
+        new Map(all.map((key) => [key, compileService(two, key, node)])),
+      );
+      await last().end();
+      assert.deepEqual(last().changes, [["shop/b", undefined]]);
     });
 
     it("leads back even to what the kernel held before", async () => {
