@@ -22,6 +22,7 @@ import {
   probeFeatures,
   removePins,
 } from "../src/dataplane/mod.ts";
+import { defaultWatermarks } from "../src/records/mod.ts";
 import { bpffsPath, type Cgroup, isLeftover, ownedName } from "../src/host/mod.ts";
 
 const prefix = "weft-bench";
@@ -54,6 +55,8 @@ export function startAgent(shim: Shim, cgroup: Cgroup, name: string): BenchAgent
     cgroup: { fd, id: cgroup.id },
     features: probeFeatures(shim),
     publishThreads: 0,
+    watermarks: defaultWatermarks,
+    maxRecords: 2 ** 24,
   });
   let attachMs = 0;
   const controller = createController({

@@ -92,7 +92,7 @@ async function memoryOfPrograms(shim: Shim, agent: BenchAgent): Promise<Map<stri
   for (const id of ids) {
     const fd = openMapById(shim, id);
     if (fd === undefined) throw new Error(`map ${id} is gone while its program is attached`);
-    memories.set(mapInfo(shim, fd).name, mapMemory(fd));
+    memories.set(mapInfo(shim, fd).name, mapMemory(shim, fd));
     closeFd(shim, fd);
   }
   return memories;

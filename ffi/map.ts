@@ -43,9 +43,10 @@ export function mapInfo(shim: Shim, fd: number): MapInfo {
 }
 
 /** The kernel memory that a map is charged with, in bytes (`memlock` in its fdinfo). */
-export function mapMemory(fd: number): number {
-  const match = /^memlock:\s+(\d+)/m.exec(Deno.readTextFileSync(`/proc/self/fdinfo/${fd}`));
-  return match ? Number(match[1]) : 0;
+export function mapMemory(shim: Shim, fd: number): number {
+  const bytes = new BigUint64Array(1);
+  check(shim.call.weft_map_memory(fd, bytes), "read the memory of", `map with file descriptor ${fd}`);
+  return Number(bytes[0]);
 }
 
 /** What a map holds is described by codecs; `name` is for messages. */
@@ -183,7 +184,7 @@ export class KernelMap<K, V> implements Disposable {
 
   /** Charged kernel memory in bytes. */
   memory(): number {
-    return mapMemory(this.fd);
+    return mapMemory(this.shim, this.fd);
   }
 
   #count(operation: string): Shim["call"] {
@@ -228,6 +229,9 @@ export class CounterMap implements Disposable {
   }
 }
 
+/** A call on another thread holds no reference to its buffers: they must be in use until it is done. */
+function keepUntilHere(..._buffers: ArrayBufferView[]): void {}
+
 /** Which file descriptors are which: `slot → inner map`. */
 export interface SlotAssignment {
   readonly slot: number;
@@ -265,6 +269,52 @@ export class ArrayOfMaps implements Disposable {
     return [...ids.entries()].filter(([, id]) => id !== 0);
   }
 
+  /** `entries` on a thread of its own. */
+  async read(): Promise<Map<number, number>> {
+    const { maxEntries } = mapInfo(this.shim, this.fd);
+    const ids = new Uint32Array(maxEntries);
+    this.shim.count(`${this.name}.read_slots`);
+    const result = await this.shim.call.weft_map_read_slots_aside(this.fd, ids, maxEntries, readThreads);
+    check(result, "read", `map ${this.name}`);
+    return new Map(ids.entries().filter(([, id]) => id !== 0));
+  }
+
+  /**
+   * Creates empty maps and puts them into slots, on a thread of its own. Waits as `publish` does.
+   *
+   * @param shape what they have in common; key size 4 and BPF_MAP_TYPE_ARRAY are given
+   * @param places the slots, with the entries that each map is to have room for
+   * @returns the new maps' ids
+   * @throws {KernelError} some slots may have got theirs
+   */
+  async publishNew(
+    shape: Pick<MapSpec, "name" | "valueSize" | "flags">,
+    places: readonly { readonly slot: number; readonly capacity: number }[],
+    threads: number,
+  ): Promise<Uint32Array> {
+    const slots = Uint32Array.from(places, (place) => place.slot);
+    const capacities = Uint32Array.from(places, (place) => place.capacity);
+    const ids = new Uint32Array(places.length);
+    const name = cstring(shape.name.slice(0, 15));
+    for (const _ of places) this.shim.count(`${shape.name}.create`);
+    for (let i = 0; i < (threads === 0 ? 1 : places.length); i++) this.shim.count(`${this.name}.publish`);
+    const { valueSize, flags = 0 } = shape;
+    const result = await this.shim.call.weft_map_publish_new(
+      this.fd,
+      name,
+      valueSize,
+      flags,
+      slots,
+      capacities,
+      ids,
+      places.length,
+      threads,
+    );
+    keepUntilHere(name, slots, capacities);
+    check(result, `publish ${places.length} new maps in`, `map ${this.name}`);
+    return ids;
+  }
+
   /**
    * Puts maps into slots. Waits for one RCU grace period where the kernel batches them (6.8), for some where `threads`
    * overlap them.
@@ -277,11 +327,9 @@ export class ArrayOfMaps implements Disposable {
     const fds = Int32Array.from(assignments, (one) => one.fd);
     const calls = threads === 0 ? 1 : slots.length;
     for (let i = 0; i < calls; i++) this.shim.count(`${this.name}.publish`);
-    check(
-      await this.shim.call.weft_map_publish(this.fd, slots, fds, slots.length, threads),
-      "publish in",
-      `map ${this.name}`,
-    );
+    const result = await this.shim.call.weft_map_publish(this.fd, slots, fds, slots.length, threads);
+    keepUntilHere(slots, fds);
+    check(result, "publish in", `map ${this.name}`);
   }
 
   /** What the kernel knows of the map. */
@@ -291,7 +339,7 @@ export class ArrayOfMaps implements Disposable {
 
   /** Charged kernel memory of the outer map alone, in bytes. */
   memory(): number {
-    return mapMemory(this.fd);
+    return mapMemory(this.shim, this.fd);
   }
 }
 

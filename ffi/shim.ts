@@ -23,6 +23,7 @@ const symbols = {
   weft_enable_stats: { parameters: [], result: "i32" },
   weft_map_create: { parameters: ["i32", "buffer", "u32", "u32", "u32", "u32", "i32"], result: "i32" },
   weft_map_info: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  weft_map_memory: { parameters: ["i32", "buffer"], result: "i32" },
   weft_map_by_id: { parameters: ["u32"], result: "i32" },
   weft_map_lookup: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   weft_map_update: { parameters: ["i32", "buffer", "buffer", "u64"], result: "i32" },
@@ -34,9 +35,20 @@ const symbols = {
     parameters: ["i32", "buffer", "buffer", "buffer", "buffer", "buffer"],
     result: "i32",
   },
-  // These two wait for RCU grace periods: on a thread of their own.
+  // What waits for RCU grace periods is on a thread of its own.
   weft_map_publish: {
     parameters: ["i32", "buffer", "buffer", "u32", "u32"],
+    result: "i32",
+    nonblocking: true,
+  },
+  weft_map_publish_new: {
+    parameters: ["i32", "buffer", "u32", "u32", "buffer", "buffer", "buffer", "u32", "u32"],
+    result: "i32",
+    nonblocking: true,
+  },
+  weft_map_read_slots_aside: {
+    name: "weft_map_read_slots",
+    parameters: ["i32", "buffer", "u32", "u32"],
     result: "i32",
     nonblocking: true,
   },

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Map operations, single and batched. */
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -37,6 +40,23 @@ int weft_map_info(int fd, uint32_t out[6], char *name)
 	out[5] = info.map_flags;
 	memcpy(name, info.name, sizeof(info.name));
 	return 0;
+}
+
+int weft_map_memory(int fd, uint64_t *bytes)
+{
+	char path[32], line[128];
+	int error = -ENOENT;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	while (error && fgets(line, sizeof(line), file))
+		if (sscanf(line, "memlock: %" SCNu64, bytes) == 1)
+			error = 0;
+	fclose(file);
+	return error;
 }
 
 int weft_map_by_id(uint32_t id)
@@ -164,6 +184,48 @@ int weft_map_publish(int outer_fd, const uint32_t *slots, const int *inner_fds, 
 
 	return threads ? do_all(&job, threads)
 		       : bpf_map_update_batch(outer_fd, slots, inner_fds, &count, NULL);
+}
+
+static int create_array(const char *name, uint32_t value_size, uint32_t max_entries, uint32_t flags,
+			uint32_t *id)
+{
+	struct bpf_map_info info = {};
+	uint32_t size = sizeof(info);
+	int fd = weft_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(uint32_t), value_size,
+				 max_entries, flags, -1);
+	int error = fd < 0 ? fd : bpf_obj_get_info_by_fd(fd, &info, &size);
+
+	if (error) {
+		if (fd >= 0)
+			close(fd);
+		return error;
+	}
+	*id = info.id;
+	return fd;
+}
+
+int weft_map_publish_new(int outer_fd, const char *name, uint32_t value_size, uint32_t flags,
+			 const uint32_t *slots, const uint32_t *max_entries, uint32_t *ids,
+			 uint32_t count, uint32_t threads)
+{
+	int *fds = calloc(count, sizeof(*fds));
+	uint32_t created = 0;
+	int error = fds ? 0 : -ENOMEM;
+
+	for (; !error && created < count; created++) {
+		fds[created] =
+			create_array(name, value_size, max_entries[created], flags, &ids[created]);
+		if (fds[created] < 0) {
+			error = fds[created];
+			break;
+		}
+	}
+	if (!error)
+		error = weft_map_publish(outer_fd, slots, fds, count, threads);
+	while (created)
+		close(fds[--created]);
+	free(fds);
+	return error;
 }
 
 int weft_map_read_slots(int outer_fd, uint32_t *ids, uint32_t count, uint32_t threads)

@@ -49,6 +49,8 @@ WEFT_EXPORT int weft_map_create(int type, const char *name, uint32_t key_size, u
 				uint32_t max_entries, uint32_t flags, int inner_fd);
 /* out: id, type, key size, value size, max entries, flags; name: 16 bytes */
 WEFT_EXPORT int weft_map_info(int fd, uint32_t out[6], char *name);
+/* The kernel memory that the map is charged with (`memlock` in its fdinfo). */
+WEFT_EXPORT int weft_map_memory(int fd, uint64_t *bytes);
 WEFT_EXPORT int weft_map_by_id(uint32_t id);
 WEFT_EXPORT int weft_map_lookup(int fd, const void *key, void *value);
 WEFT_EXPORT int weft_map_update(int fd, const void *key, const void *value, uint64_t flags);
@@ -67,6 +69,14 @@ WEFT_EXPORT int weft_map_lookup_batch(int fd, const void *in, void *out, void *k
  */
 WEFT_EXPORT int weft_map_publish(int outer_fd, const uint32_t *slots, const int *inner_fds,
 				 uint32_t count, uint32_t threads);
+/*
+ * The same with new, empty arrays, whose descriptors are closed again; `ids` receives their ids. On failure some slots may have
+ * got theirs.
+ */
+WEFT_EXPORT int weft_map_publish_new(int outer_fd, const char *name, uint32_t value_size,
+				     uint32_t flags, const uint32_t *slots,
+				     const uint32_t *max_entries, uint32_t *ids, uint32_t count,
+				     uint32_t threads);
 /* The ids of the maps in slots 0 to count - 1 of an array of maps; 0: empty. `threads` as above, at least 1. */
 WEFT_EXPORT int weft_map_read_slots(int outer_fd, uint32_t *ids, uint32_t count, uint32_t threads);
 /* Waits until every reader that could have seen an older value is done: membarrier(2), CMD_GLOBAL. */

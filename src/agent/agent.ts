@@ -6,6 +6,7 @@
 import { closeFd, lockFile, mountBpffs, openDirectory, openShim, type Shim } from "../../ffi/mod.ts";
 import { readMeshFile, watchFile } from "../config/mod.ts";
 import {
+  type Controller,
   createController,
   type Datapath,
   foreignLayouts,
@@ -27,15 +28,17 @@ import type { AgentOptions } from "./options.ts";
 import { probePublishThreads } from "./publish_threads.ts";
 import { watchRefusals } from "./refusals.ts";
 import { runtimePaths } from "./runtime_paths.ts";
+import { recordsView } from "./records_view.ts";
 import { createSource, followFile } from "./source.ts";
 import { endpointViews, serviceViews, workloadViews } from "./views.ts";
 
 /** How the agent leaves the kernel. */
 export type Leave = "keep" | "detach";
 
-/** How often the kernel's refusals are logged and its leftovers swept, in milliseconds. */
+/** How often the kernel's refusals are logged, its leftovers swept, and its records looked over, in milliseconds. */
 const refusalsEveryMs = 1000;
 const sweepEveryMs = 10_000;
+const auditEveryMs = 30_000;
 
 /**
  * Runs until the signal aborts.
@@ -74,7 +77,7 @@ export async function runAgent(
       "this kernel has no bpf_set_retval (5.18): refused connections get EPERM instead of EHOSTUNREACH",
     );
   }
-  const publishThreads = await probePublishThreads(shim);
+  const publishThreads = options.publishThreads ?? await probePublishThreads(shim);
   const datapath = openDatapath(shim, {
     paths,
     sizes: options.sizes,
@@ -82,6 +85,8 @@ export async function runAgent(
     cgroup,
     features,
     publishThreads,
+    watermarks: options.watermarks,
+    maxRecords: options.maxRecords,
   });
   stack.defer(() => datapath.close());
   if (datapath.tookOver) log.info("took over what an earlier agent left serving", { pinRoot: paths.root });
@@ -96,14 +101,17 @@ export async function runAgent(
       if (report.grownTo) {
         log.warn("the mesh outgrew the maps: moved to a larger generation", { ...report.grownTo });
       }
-      if (report.releaseError) {
-        const reason = report.releaseError;
-        log.warn("what earlier flushes replaced still takes memory; freeing it is tried again", { reason });
+      for (const problem of report.repaired) log.warn(`somebody changed the maps, put right: ${problem}`);
+      if (report.backgroundError) {
+        log.warn("something off the flush path failed, and is tried again", {
+          reason: report.backgroundError,
+        });
       }
       if (first || report.services > 0) {
         log.info(first ? "first configuration is in the kernel" : "flushed", {
           ...report,
-          releaseError: undefined,
+          backgroundError: undefined,
+          repaired: undefined,
           grownTo: undefined,
         });
       }
@@ -117,6 +125,7 @@ export async function runAgent(
     services: () => serviceViews(datapath, controller.state.applied, options.network),
     workloads: () => workloadViews(controller.state.applied),
     endpoints: (service) => endpointViews(datapath, controller, service, options.network),
+    records: () => recordsView(datapath, options.watermarks),
   });
   const timers: ReturnType<typeof setInterval>[] = [];
   try {
@@ -137,6 +146,7 @@ export async function runAgent(
     stack.defer(() => refusals.close());
     timers.push(setInterval(() => refusals.read(), refusalsEveryMs));
     timers.push(setInterval(() => sweepFlows(datapath.sockets), sweepEveryMs));
+    timers.push(setInterval(() => auditRecords(datapath, controller, log), auditEveryMs));
     const ended = new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
       signal.addEventListener("abort", () => resolve(), { once: true });
@@ -155,6 +165,22 @@ export async function runAgent(
     log.info("detached", { links: count });
   } else {
     log.info("stopped; the kernel goes on serving (weft detach removes everything)");
+  }
+}
+
+/** Puts right what somebody else did to map records; what cannot be told from the map alone is flushed anew. */
+async function auditRecords(datapath: Datapath, controller: Controller, log: Logger): Promise<void> {
+  try {
+    const { repairs, lost } = await datapath.audit();
+    for (const repair of repairs) log.warn(`somebody changed the maps, put right: ${repair}`);
+    if (lost.length === 0) return;
+    log.error("records are gone from the kernel: somebody changed map records; all is flushed anew", {
+      slots: lost.slice(0, 10),
+      records: lost.length,
+    });
+    controller.repair();
+  } catch (error) {
+    log.error("map records could not be looked over", { reason: String(error) });
   }
 }
 

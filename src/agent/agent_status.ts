@@ -10,7 +10,7 @@ import type { Source } from "./source.ts";
 /** What the status is made of. */
 export interface StatusParts {
   readonly shim: Shim;
-  readonly options: Pick<AgentOptions, "version" | "meshFile" | "network" | "cgroup">;
+  readonly options: Pick<AgentOptions, "version" | "meshFile" | "network" | "cgroup" | "maxRecords">;
   readonly paths: PinPaths;
   readonly cgroup: { readonly id: bigint };
   readonly datapath: Datapath;
@@ -33,7 +33,7 @@ export function agentStatus(parts: StatusParts): StatusResponse {
     frontends,
     services: applied.servicePortIds.used + 2,
     endpoints: applied.endpointIndexes.used,
-    records: pool.slots.used,
+    records: pool.used,
   };
   const errors = [
     ...bad.map((program) => `the link on ${program.hook} is ${program.state}: restart the agent`),
@@ -74,8 +74,21 @@ export function agentStatus(parts: StatusParts): StatusResponse {
       [key],
     ) => key),
     errors,
-    warnings: [...source.warnings, ...stateWarnings(counters)],
+    warnings: [
+      ...source.warnings,
+      ...stateWarnings(counters),
+      ...datapath.backgroundError ? [datapath.backgroundError] : [],
+      ...maps ? recordWarnings(pool.used, maps.sizes.records, parts.options.maxRecords) : [],
+    ],
   };
+}
+
+/** Map records grows by itself, up to its ceiling. */
+function recordWarnings(used: number, size: number, ceiling: number): string[] {
+  if (size < ceiling || used < size * 0.9) return [];
+  return [
+    `map records is nearly full: ${used} of ${size} slots, and may not grow: raise --max-records`,
+  ];
 }
 
 /** What the kernel's counters mean where they should be 0. */

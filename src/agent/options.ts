@@ -1,4 +1,5 @@
 import type { MeshSizes, SocketSizes } from "../dataplane/mod.ts";
+import type { Watermarks } from "../records/mod.ts";
 
 /** What an agent is told at its start. */
 export interface AgentOptions {
@@ -14,4 +15,10 @@ export interface AgentOptions {
   readonly network: string;
   readonly sizes: MeshSizes;
   readonly socketSizes: SocketSizes;
+  /** The most slots that map records may grow to. */
+  readonly maxRecords: number;
+  /** When the record pool grows and shrinks. */
+  readonly watermarks: Watermarks;
+  /** How records are published (ArrayOfMaps.publish); `undefined`: as this kernel does it best. */
+  readonly publishThreads: number | undefined;
 }

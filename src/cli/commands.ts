@@ -4,6 +4,8 @@ import { demoPeerCommand } from "./demo_peer.ts";
 import { detachCommand } from "./detach.ts";
 import { doctorCommand } from "./doctor.ts";
 import { endpointsCommand } from "./endpoints.ts";
+import { metricsCommand } from "./metrics.ts";
+import { recordsCommand } from "./records.ts";
 import { runCommand } from "./run.ts";
 import { servicesCommand } from "./services.ts";
 import { statusCommand } from "./status.ts";
@@ -17,6 +19,8 @@ export const commands: readonly Command[] = [
   servicesCommand,
   workloadsCommand,
   endpointsCommand,
+  recordsCommand,
+  metricsCommand,
   detachCommand,
   doctorCommand,
   demoCommand,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { defaultWatermarks } from "../records/watermarks.ts";
 import { defineCommand } from "./command.ts";
 import { cgroupFlag, pinRootFlag, socketFlag } from "./common_flags.ts";
 import { exitCodes } from "./exit_codes.ts";
@@ -7,6 +8,8 @@ import { UsageError } from "./user_error.ts";
 import { version } from "./version.ts";
 
 const size = { kind: "integer", valueName: "N", minimum: 1, maximum: 2 ** 30 } as const;
+
+const percent = { kind: "integer", valueName: "PERCENT", minimum: 1, maximum: 99 } as const;
 
 /** Paths that are pinned or locked must mean the same to every process. */
 const absolutePath = z.string().regex(/^\/[^\0]*$/, "must be an absolute path").transform((path) =>
@@ -88,6 +91,39 @@ export const runCommand = defineCommand({
     { ...size, name: "service-ports", default: 8_192, help: "first size of the map; it grows by itself" },
     { ...size, name: "endpoints", default: 16_384, help: "first size of the map; it grows by itself" },
     { ...size, name: "records", default: 8_192, help: "first size of the map; it grows by itself" },
+    {
+      ...size,
+      name: "max-records",
+      env: "WEFT_MAX_RECORDS",
+      default: 2 ** 24,
+      help: "the most slots that map records may grow to, 8 bytes each; a mesh that needs more is refused",
+    },
+    {
+      ...percent,
+      name: "records-grow-percent",
+      default: defaultWatermarks.growAt * 100,
+      help: "add spare records when so many of a size class are used",
+    },
+    {
+      ...percent,
+      name: "records-shrink-percent",
+      default: defaultWatermarks.shrinkAt * 100,
+      help: "free spare records when so few of a size class are used",
+    },
+    {
+      ...size,
+      name: "records-step",
+      minimum: 0,
+      default: defaultWatermarks.step,
+      help: "spares are added and freed in multiples of this; 0: it adapts to the size class",
+    },
+    {
+      ...size,
+      name: "publish-threads",
+      minimum: 0,
+      maximum: 256,
+      help: "threads that publish records, one grace period each; 0: one batch; tried out where left out",
+    },
   ],
   positionals: [],
   examples: [
@@ -101,6 +137,13 @@ export const runCommand = defineCommand({
     const { flags } = context;
     if (flags.keep && flags.detach) {
       throw new UsageError("--keep and --detach exclude each other", "give one of them");
+    }
+    const growPercent = flags["records-grow-percent"], shrinkPercent = flags["records-shrink-percent"];
+    if (shrinkPercent >= growPercent) {
+      throw new UsageError(
+        `--records-shrink-percent ${shrinkPercent} is not below --records-grow-percent ${growPercent}`,
+        "leave both out for 30 and 70",
+      );
     }
     const [{ runAgent }, { createLogger }, { cgroup2Mount }] = await Promise.all([
       import("../agent/mod.ts"),
@@ -132,6 +175,13 @@ export const runCommand = defineCommand({
           // Slot 0 is the placeholder's.
           records: Math.max(flags.records, 2),
         },
+        maxRecords: flags["max-records"],
+        watermarks: {
+          growAt: growPercent / 100,
+          shrinkAt: shrinkPercent / 100,
+          step: flags["records-step"],
+        },
+        publishThreads: flags["publish-threads"],
         socketSizes: { peers: flags["max-sockets"], flows: flags["max-flows"] },
       },
       log,

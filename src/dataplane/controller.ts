@@ -26,6 +26,8 @@ export interface Controller {
   /** Takes the newest snapshot. */
   submit(snapshot: Snapshot): void;
   readonly state: ControllerState;
+  /** Reads the kernel back and flushes everything anew: it does not hold what it should. */
+  repair(): void;
   /** Resolves when the newest snapshot is in the kernel, or has failed once. */
   idle(): Promise<void>;
   /** Lets a running flush end, and starts no other. */
@@ -64,8 +66,9 @@ export function createController(options: ControllerOptions): Controller {
   let lastFlush: ControllerState["lastFlush"];
   let flushes = 0;
   let error: string | undefined;
-  /** A flush could be neither finished nor undone. */
+  /** A flush could be neither finished nor undone, or somebody else changed the maps. */
   let stateUnknown = false;
+  let repairAsked = false;
   let running: Promise<void> | undefined;
   let stopped = false;
   let retryMs = firstRetryMs;
@@ -76,6 +79,11 @@ export function createController(options: ControllerOptions): Controller {
   }
 
   async function flushOnce(target: Snapshot): Promise<void> {
+    if (repairAsked) {
+      repairAsked = false;
+      stateUnknown = true;
+      firstFlushDone = false;
+    }
     const keys = [...keysToFlush(target)];
     try {
       if (stateUnknown) await datapath.reread();
@@ -124,7 +132,7 @@ export function createController(options: ControllerOptions): Controller {
 
   async function flushNewest(): Promise<void> {
     let tried: Snapshot | undefined;
-    while (newest && newest !== tried && !stopped && !isApplied()) {
+    while (newest && !stopped && (repairAsked || (newest !== tried && !isApplied()))) {
       tried = newest;
       await flushOnce(tried);
     }
@@ -143,6 +151,10 @@ export function createController(options: ControllerOptions): Controller {
   return {
     submit: (snapshot) => {
       newest = snapshot;
+      start();
+    },
+    repair: () => {
+      repairAsked = true;
       start();
     },
     get state() {

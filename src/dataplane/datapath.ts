@@ -6,7 +6,7 @@
 
 import { closeFd, type LoadedObject, type Shim } from "../../ffi/mod.ts";
 import type { ServiceKey } from "../mesh/mod.ts";
-import { createRecordPool, type IndexAllocator, type RecordPool } from "../records/mod.ts";
+import { createRecordPool, type RecordPool, type Watermarks } from "../records/mod.ts";
 import { type Applied, emptyApplied } from "./applied.ts";
 import type { DesiredService } from "./desired.ts";
 import { flush, waitGracePeriod } from "./flush.ts";
@@ -20,7 +20,7 @@ import {
   pinMeshMaps,
 } from "./maps.ts";
 import { exists, type PinPaths, promoteNextMaps, recoverMaps, removePins } from "./pins.ts";
-import { isEmpty, type Plan, planFlush } from "./plan.ts";
+import { abandonPlan, isEmpty, type Plan, planFlush } from "./plan.ts";
 import {
   attachPrograms,
   type Features,
@@ -43,7 +43,17 @@ export interface DatapathOptions {
   readonly features: Features;
   /** How records are published (ArrayOfMaps.publish). */
   readonly publishThreads: number;
+  /** When the record pool grows and shrinks. */
+  readonly watermarks: Watermarks;
+  /** The most slots that map records may have: a mesh that needs more is refused. */
+  readonly maxRecords: number;
 }
+
+/** Map records is nearly full, and moves to a larger generation, when this share of its slots is needed. */
+const nearlyFull = 0.9;
+
+/** How long a larger generation that was only for spares is not tried again after it failed, in milliseconds. */
+const growAgainMs = 30_000;
 
 /** What one flush did. */
 export interface FlushReport {
@@ -51,8 +61,10 @@ export interface FlushReport {
   readonly endpointsWritten: number;
   readonly recordsPublished: number;
   readonly durationMs: number;
-  /** Why what earlier flushes replaced is not free yet; it is tried again after this flush. */
-  readonly releaseError: string | undefined;
+  /** Why something that is done off the flush path failed: freeing, spares, a larger generation. It is tried again. */
+  readonly backgroundError: string | undefined;
+  /** What was found wrong in the kernel, and put right by this flush. */
+  readonly repaired: readonly string[];
   /** The maps' sizes, where the flush needed a larger generation. */
   readonly grownTo: MeshSizes | undefined;
 }
@@ -73,6 +85,14 @@ export interface Datapath {
   flush(changes: readonly (readonly [ServiceKey, DesiredService | undefined])[]): Promise<FlushReport>;
   /** Attaches the programs (or replaces those that run) over the current maps. */
   attach(): ReplacedLink[];
+  /**
+   * Compares map records with what the agent knows of it.
+   *
+   * @returns what was put right, and whether records are lost, so that the kernel must be reread
+   */
+  audit(): Promise<{ readonly repairs: readonly string[]; readonly lost: readonly number[] }>;
+  /** Why something off the flush path failed last, until it is done. */
+  readonly backgroundError: string | undefined;
   /** Waits for what earlier flushes left to do in the background. */
   settle(): Promise<void>;
   /** Forgets what it knows and reads the kernel back; the next flush must name every service. */
@@ -93,25 +113,28 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
   let background: Promise<void> = Promise.resolve();
   /** What flushes left to do, to be done in the background. */
   let owed: (() => Promise<void>)[] = [];
-  let releaseError: string | undefined;
+  let backgroundError: string | undefined;
+  let growthError: { readonly reason: string; readonly at: number } | undefined;
   let first = true;
 
   function readState(): void {
     const found = maps && readBack(maps);
     const applied = emptyApplied();
-    // The length of an orphan does not matter: it goes after the first flush.
-    const usedSlots = new Map((found?.orphanSlots ?? []).map((slot) => [slot, 0]));
     for (const port of found?.servicePorts.values() ?? []) {
       applied.servicePortIds.reserve(port.id);
-      if (!port.tier) continue;
-      usedSlots.set(port.tier.slot, port.tier.capacity);
-      for (const row of port.tier.rows) applied.endpointIndexes.reserve(row.index);
+      for (const row of port.tier?.rows ?? []) applied.endpointIndexes.reserve(row.index);
     }
     for (const [index, { generation, usable }] of found?.endpoints ?? []) {
       applied.generations.set(index, generation);
       if (usable) applied.endpointIndexes.reserve(index);
     }
-    state = { applied, pool: createRecordPool(() => maps!.records, publishThreads, usedSlots), found };
+    const pool = createRecordPool({
+      outer: () => maps!.records,
+      threads: publishThreads,
+      watermarks: options.watermarks,
+      found: found?.slots,
+    });
+    state = { applied, pool, found };
     first = true;
   }
   readState();
@@ -123,12 +146,22 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     const results = await Promise.allSettled(tried.map((release) => release()));
     owed.unshift(...tried.filter((_, i) => results[i].status === "rejected"));
     const failed = results.find((result) => result.status === "rejected");
-    releaseError = failed && String(failed.reason);
     if (failed) throw failed.reason;
   }
 
-  function payInBackground(): void {
-    background = background.catch(() => {}).then(payOwed);
+  /** Frees what was replaced, then grows and shrinks the pool. */
+  function tendInBackground(): void {
+    const { pool } = state;
+    background = background.catch(() => {}).then(async () => {
+      try {
+        await payOwed();
+        await pool.tend();
+        backgroundError = undefined;
+      } catch (error) {
+        backgroundError = messageOf(error);
+        throw error;
+      }
+    });
     // Whoever settles, and the next flush's report, tell of a failure.
     background.catch(() => {});
   }
@@ -193,17 +226,42 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     maps = next;
   }
 
+  /** Moves to larger maps where this plan, or the spares that it asks for, need them. */
   async function ensureRoom(plan: Plan): Promise<MeshSizes | undefined> {
-    const sizes = sizesFor(
-      maps?.sizes ?? options.sizes,
-      neededSizes(state.applied, state.pool.slots, plan, state.found),
+    const needed = neededSizes(state.applied, state.pool, plan, state.found);
+    const have = maps?.sizes ?? options.sizes;
+    if (needed.records > Math.max(options.maxRecords, have.records)) {
+      throw new Error(
+        `map records needs ${needed.records} slots, and may have ${options.maxRecords}: raise --max-records`,
+      );
+    }
+    const withSpares = Math.ceil(state.pool.endWithSpares() / nearlyFull);
+    const records = Math.min(
+      Math.max(needed.records, withSpares),
+      Math.max(options.maxRecords, have.records),
     );
+    const sizes = sizesFor(have, { ...needed, records }, options.maxRecords);
     if (!maps) {
       maps = await createMeshMaps(shim, sizes);
       return undefined;
     }
-    if (sizes === maps.sizes) return undefined;
-    await grow(sizes);
+    if (sizes === have) {
+      growthError = undefined;
+      return undefined;
+    }
+    const onlyForSpares = sizesFor(have, needed, options.maxRecords) === have;
+    if (onlyForSpares && growthError && performance.now() < growthError.at + growAgainMs) return undefined;
+    try {
+      await grow(sizes);
+    } catch (error) {
+      if (!onlyForSpares) throw error;
+      growthError = {
+        reason: `map records is nearly full, and there is no larger one: ${messageOf(error)}`,
+        at: performance.now(),
+      };
+      return undefined;
+    }
+    growthError = undefined;
     return sizes;
   }
 
@@ -226,12 +284,12 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
       const gracePeriod = () => waitGracePeriod(shim);
       // Connections may have read what another agent, or a flush that could not be undone, replaced just now.
       if (first && state.found) await gracePeriod();
-      const plan = planFlush(state.applied, state.pool.slots, changes, first ? state.found : undefined);
+      const plan = planFlush(state.applied, state.pool, changes, first ? state.found : undefined);
       let grownTo: MeshSizes | undefined;
       try {
         grownTo = await ensureRoom(plan);
       } catch (error) {
-        giveBackPlan(plan, state);
+        abandonPlan(plan, state.applied, state.pool);
         throw error;
       }
       if (!isEmpty(plan)) {
@@ -244,6 +302,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
           else state.applied.services.delete(key);
         }
       }
+      const repaired = first ? state.found?.problems ?? [] : [];
       first = false;
       state.found = undefined;
       const report = {
@@ -251,13 +310,18 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
         endpointsWritten: plan.endpoints.length,
         recordsPublished: plan.records.length,
         durationMs: performance.now() - started,
-        releaseError,
+        backgroundError: backgroundError ?? growthError?.reason,
+        repaired,
         grownTo,
       };
-      if (owed.length > 0) payInBackground();
+      if (plan.records.length + owed.length > 0 || backgroundError) tendInBackground();
       return report;
     },
     attach,
+    audit: () => state.pool.audit(),
+    get backgroundError() {
+      return backgroundError ?? growthError?.reason;
+    },
     settle: () => background,
     reread: async () => {
       await background.catch(() => {});
@@ -276,16 +340,14 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
   };
 }
 
-function giveBackPlan(plan: Plan, state: { applied: Applied; pool: RecordPool }): void {
-  for (const slot of plan.taken.slots) state.pool.slots.giveBack(slot);
-  for (const id of plan.taken.ids) state.applied.servicePortIds.giveBack(id);
-  for (const index of plan.taken.indexes) state.applied.endpointIndexes.giveBack(index);
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** The entries that each map must have room for while and after this plan is carried out. */
 function neededSizes(
   applied: Applied,
-  slots: IndexAllocator,
+  pool: RecordPool,
   plan: Plan,
   found: Found | undefined,
 ): MeshSizes {
@@ -297,12 +359,12 @@ function neededSizes(
     frontends,
     services: applied.servicePortIds.end,
     endpoints: applied.endpointIndexes.end,
-    records: slots.end,
+    records: pool.end,
   };
 }
 
-/** The same sizes where all is large enough; else the next powers of two for those that are not. */
-function sizesFor(have: MeshSizes, need: MeshSizes): MeshSizes {
+/** The same sizes where all is large enough; else those that are not are doubled, `records` up to a ceiling. */
+function sizesFor(have: MeshSizes, need: MeshSizes, maxRecords: number): MeshSizes {
   const grow = (name: keyof MeshSizes) => {
     let size = have[name];
     while (size < need[name]) size *= 2;
@@ -312,7 +374,7 @@ function sizesFor(have: MeshSizes, need: MeshSizes): MeshSizes {
     frontends: grow("frontends"),
     services: grow("services"),
     endpoints: grow("endpoints"),
-    records: grow("records"),
+    records: Math.max(have.records, Math.min(grow("records"), maxRecords)),
   };
   const enough = (Object.keys(sizes) as (keyof MeshSizes)[]).every((name) => sizes[name] === have[name]);
   return enough ? have : sizes;

@@ -91,8 +91,7 @@ async function rollBack(
       // A reader may have followed a word that is undone now: it must not meet what is undone next.
       await target.gracePeriod();
     }
-    await target.pool.release(plan.taken.slots);
-    abandonPlan(plan, target.applied);
+    abandonPlan(plan, target.applied, target.pool);
   } catch (error) {
     throw new KernelStateUnknown(
       `undoing a failed flush failed too (${messageOf(error)}), after: ${messageOf(cause)}`,
@@ -114,7 +113,7 @@ async function release(
 ): Promise<void> {
   if (released.slots.length + released.ids.length + released.indexes.length === 0) return;
   await gracePeriod();
-  await pool.release(released.slots);
+  pool.release(released.slots);
   for (const id of released.ids) applied.servicePortIds.giveBack(id);
   for (const index of released.indexes) applied.endpointIndexes.giveBack(index);
 }

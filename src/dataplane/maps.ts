@@ -69,7 +69,7 @@ export function mapFds(maps: MeshMaps): ReadonlyMap<typeof workload.meshMaps[num
 
 /** The kernel memory of one generation's maps by name, in bytes; of `records` the outer map only. */
 export function mapMemories(maps: MeshMaps): ReadonlyMap<string, number> {
-  return new Map([...mapFds(maps)].map(([name, fd]) => [name, mapMemory(fd)]));
+  return new Map([...mapFds(maps)].map(([name, fd]) => [name, mapMemory(maps.records.shim, fd)]));
 }
 
 /** Closes the file descriptors; what is pinned stays. */
@@ -173,7 +173,7 @@ export async function createMeshMaps(shim: Shim, sizes: MeshSizes): Promise<Mesh
   return maps;
 }
 
-/** Opens the maps pinned in a directory; `undefined` where they are not all there. */
+/** Opens the maps pinned in a directory; `undefined` where they are not all there. @throws {Error} for maps of another shape */
 export function openMeshMaps(shim: Shim, directory: string): MeshMaps | undefined {
   const fds = new Map<string, number>();
   for (const name of workload.meshMaps) {
@@ -183,8 +183,26 @@ export function openMeshMaps(shim: Shim, directory: string): MeshMaps | undefine
       return undefined;
     }
     fds.set(name, fd);
+    const wrong = otherShape(shim, name, fd);
+    if (wrong) {
+      for (const open of fds.values()) closeFd(shim, open);
+      throw new Error(
+        `the map pinned at ${directory}/${name} is not the agent's: ${wrong}; remove what is pinned there with ` +
+          "weft detach, or choose another --pin-root",
+      );
+    }
   }
   return typed(shim, (name) => fds.get(name)!);
+}
+
+/** How a map differs from what the contract says; `undefined` where it does not. */
+function otherShape(shim: Shim, name: typeof workload.meshMaps[number], fd: number): string | undefined {
+  const { type, keySize, valueSize } = mapInfo(shim, fd);
+  const [key, value] = shapes[name];
+  const describe = (type: number, key: number, value: number) =>
+    `type ${type} with keys of ${key} and values of ${value} bytes`;
+  const is = describe(type, keySize, valueSize), wanted = describe(workload.mapTypes[name], key, value);
+  return is === wanted ? undefined : `it is of ${is}, expected ${wanted}`;
 }
 
 /** Pins the maps into a new directory. */

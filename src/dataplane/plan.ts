@@ -7,7 +7,13 @@
 
 import { workload } from "../../ffi/mod.ts";
 import { addressToBytes, type ServiceKey } from "../mesh/mod.ts";
-import { capacityFor, type IndexAllocator, type NewRecord, type RecordWrite } from "../records/mod.ts";
+import {
+  capacityFor,
+  type IndexAllocator,
+  type RecordContent,
+  type RecordPool,
+  type RecordWrite,
+} from "../records/mod.ts";
 import { buildAliasTable } from "./alias_table.ts";
 import {
   type Applied,
@@ -25,6 +31,15 @@ import type { Found, FoundServicePort } from "./read_back.ts";
 /** Above this many changed endpoints a tier is built anew and published at once instead of being edited word by word. */
 const maxEditsInPlace = 16;
 
+/**
+ * A record with more room than this many times what a new one would have is moved to a smaller one; small ones are not worth it.
+ */
+const roomLeft = 2;
+const smallRecord = 4;
+
+/** Where plans take places for records. */
+export type RecordSource = Pick<RecordPool, "acquire" | "grow" | "release">;
+
 /** A value that changes, with what was there before (for undoing); `undefined`: nothing. */
 export interface Edit<K, V> {
   readonly key: K;
@@ -36,7 +51,7 @@ export interface Plan {
   /** Endpoints that nothing refers to yet. */
   readonly endpoints: readonly (readonly [index: number, endpoint: workload.Endpoint])[];
   /** Records that nothing refers to yet. */
-  readonly records: readonly NewRecord[];
+  readonly records: readonly RecordContent[];
   /** Single words of published records. */
   readonly recordWrites: readonly { readonly after: RecordWrite; readonly before: RecordWrite }[];
   readonly servicePorts: readonly Edit<number, workload.ServicePort>[];
@@ -69,14 +84,14 @@ export function isEmpty(plan: Plan): boolean {
 /** What all steps of one plan share. */
 interface Draft {
   readonly applied: Applied;
-  readonly slots: IndexAllocator;
+  readonly pool: RecordSource;
   readonly found: Found | undefined;
   /** The found service ports that are some desired port's now. */
   readonly adopted: Set<number>;
   /** The found endpoint indexes that are some desired endpoint's now. */
   readonly kept: Set<number>;
   readonly endpoints: [number, workload.Endpoint][];
-  readonly records: NewRecord[];
+  readonly records: RecordContent[];
   readonly recordWrites: { after: RecordWrite; before: RecordWrite }[];
   readonly servicePorts: Edit<number, workload.ServicePort>[];
   /** By `frontendText`: a frontend may leave one service and come to another in one plan. */
@@ -95,13 +110,13 @@ interface Draft {
  */
 export function planFlush(
   applied: Applied,
-  slots: IndexAllocator,
+  pool: RecordSource,
   changes: Iterable<readonly [ServiceKey, DesiredService | undefined]>,
   found?: Found,
 ): Plan {
   const draft: Draft = {
     applied,
-    slots,
+    pool,
     found,
     adopted: new Set(),
     kept: new Set(),
@@ -121,8 +136,7 @@ export function planFlush(
     }
     if (found) removeLeftovers(draft, found, next);
   } catch (error) {
-    for (const slot of draft.taken.slots) slots.giveBack(slot);
-    abandonPlan(draft, applied);
+    abandonPlan(draft, applied, pool);
     throw error;
   }
   return {
@@ -132,8 +146,13 @@ export function planFlush(
   };
 }
 
-/** Gives back the numbers that a plan took that was not carried out; its slots are the pool's to give back. */
-export function abandonPlan(plan: Pick<Plan, "taken">, applied: Applied): void {
+/** Gives back what a plan took that was not carried out, or was undone. */
+export function abandonPlan(
+  plan: Pick<Plan, "taken">,
+  applied: Applied,
+  pool: Pick<RecordSource, "release">,
+): void {
+  pool.release(plan.taken.slots);
   for (const id of plan.taken.ids) applied.servicePortIds.giveBack(id);
   for (const index of plan.taken.indexes) applied.endpointIndexes.giveBack(index);
 }
@@ -213,7 +232,7 @@ interface PreviousPort {
   readonly port: Previous;
   /**
    * Whether it may keep its id and record. Not where a frontend leaves it: that one must lead to the old endpoints until it
-   * leads elsewhere, whatever becomes of the port.
+   * leads elsewhere, whatever becomes of the port; nor where its record is damaged.
    */
   readonly keep: boolean;
 }
@@ -230,7 +249,8 @@ function adopt(
     const found = id === undefined || draft.adopted.has(id) ? undefined : draft.found.servicePorts.get(id);
     if (!found) continue;
     draft.adopted.add(found.id);
-    return { port: found, keep: found.frontends.every((text) => targets.get(text) === port.key) };
+    const keep = !found.damaged && found.frontends.every((text) => targets.get(text) === port.key);
+    return { port: found, keep };
   }
   return undefined;
 }
@@ -375,9 +395,11 @@ function planTier(
   if (kept) return kept;
   if (previous) draft.released.slots.push(previous.slot);
   const entries = weighted ? weightedEntries(rows) : rows.map(plainEntry);
-  const capacity = weighted ? entries.length : capacityFor(entries.length);
-  const slot = take(draft.slots, draft.taken.slots);
-  draft.records.push({ slot, capacity, entries });
+  const { slot, capacity } = previous
+    ? draft.pool.grow(previous.slot, entries.length)
+    : draft.pool.acquire(entries.length);
+  draft.taken.slots.push(slot);
+  draft.records.push({ slot, entries });
   return { slot, capacity, weighted, rows };
 }
 
@@ -426,7 +448,7 @@ function editInPlace(
   if (present.size !== previous.rows.length) return undefined;
   const added = rows.filter((row) => !present.has(row.index));
   const removed = previous.rows.flatMap((row, position) => wanted.has(row.index) ? [] : [position]);
-  const tooLarge = previous.capacity > 4 * capacityFor(rows.length);
+  const tooLarge = previous.capacity > Math.max(smallRecord, roomLeft * capacityFor(rows.length));
   if (rows.length > previous.capacity || tooLarge || added.length + removed.length > maxEditsInPlace) {
     return undefined;
   }
@@ -471,7 +493,6 @@ function removeLeftovers(
     for (const row of port.tier?.rows ?? []) named.add(row.index);
     if (!draft.adopted.has(id)) releaseServicePort(draft, port);
   }
-  draft.released.slots.push(...found.orphanSlots);
   for (const [index, row] of found.endpoints) {
     // One that is usable though nothing names it: an agent was killed before it could retire it.
     if (draft.kept.has(index) || !(row.usable || named.has(index))) continue;

@@ -2,7 +2,7 @@
 
 import { workload } from "../../ffi/mod.ts";
 import { bytesToAddress } from "../mesh/mod.ts";
-import { readRecordById } from "../records/mod.ts";
+import { type FoundSlots, readRecordById, readSlots } from "../records/mod.ts";
 import { frontendText } from "./applied.ts";
 import { leaveId, type MeshMaps, unlistedId } from "./maps.ts";
 
@@ -27,7 +27,10 @@ export interface FoundTier {
 export interface FoundServicePort {
   readonly id: number;
   readonly mapped: boolean;
+  /** `null` also where it is damaged. */
   readonly tier: FoundTier | null;
+  /** Its word names a record that is not there, is too short, or names an endpoint that never was: it is made anew. */
+  readonly damaged: boolean;
   /** Those that lead here, as `frontendText`. */
   readonly frontends: readonly string[];
 }
@@ -47,11 +50,13 @@ export interface Found {
   readonly servicePorts: ReadonlyMap<number, FoundServicePort>;
   /** By index, every one that was ever written: of those that nothing refers to, sockets may still keep some. */
   readonly endpoints: ReadonlyMap<number, FoundEndpoint>;
-  /** Slots that hold a record to which nothing refers. */
-  readonly orphanSlots: readonly number[];
+  /** Slots that hold an inner map, and which of them a service port refers to; the others are spares. */
+  readonly slots: FoundSlots & { readonly used: ReadonlySet<number> };
+  /** What is wrong: somebody else changed the maps. */
+  readonly problems: readonly string[];
 }
 
-/** @throws {Error} where the maps contradict each other: somebody else changed them */
+/** Reads everything. What contradicts itself is reported as a problem, and counts as not there. */
 export function readBack(maps: MeshMaps): Found {
   const frontends = new Map<string, FoundFrontend>();
   for (const [key, value] of maps.frontends.entries()) {
@@ -77,59 +82,61 @@ export function readBack(maps: MeshMaps): Found {
   wanted.delete(unlistedId);
   wanted.delete(leaveId);
   const servicePorts = new Map<number, FoundServicePort>();
-  for (const [id, { tier }] of maps.services.entries()) {
+  const problems: string[] = [];
+  const capacities = new Map<number, number>();
+  const used = new Set<number>();
+  for (const [id, { tier: word }] of maps.services.entries()) {
     const texts = wanted.get(id);
     if (!texts) continue;
+    const tier = readTier(maps, records, used, word, endpoints);
+    const damaged = typeof tier === "string";
+    if (damaged) problems.push(`service port ${id} in map services ${tier}`);
     servicePorts.set(id, {
       id,
-      mapped: (tier.count & workload.tierFlag.TIER_MAPPED) !== 0,
-      tier: readTier(maps, records, id, tier, endpoints),
+      mapped: (word.count & workload.tierFlag.TIER_MAPPED) !== 0,
+      tier: damaged ? null : tier,
+      damaged,
       frontends: texts,
     });
+    if (damaged || !tier) continue;
+    used.add(tier.slot);
+    capacities.set(records.get(tier.slot)!, tier.capacity);
   }
-
-  const usedSlots = new Set([...servicePorts.values()].map((port) => port.tier?.slot));
-  const placeholder = records.get(0);
-  const orphanSlots = [...records]
-    .filter(([slot, id]) => slot !== 0 && id !== placeholder && !usedSlots.has(slot))
-    .map(([slot]) => slot);
-  return { frontends, servicePorts, endpoints, orphanSlots };
+  return {
+    frontends,
+    servicePorts,
+    endpoints,
+    slots: { ...readSlots(maps.records, records, capacities), used },
+    problems,
+  };
 }
 
-/** Reads one tier with its record; `records` are map ids by slot, `endpoints` those by index. */
+/** Reads one tier with its record, or says what is wrong with it; `records` are map ids by slot. */
 function readTier(
   maps: MeshMaps,
   records: ReadonlyMap<number, number>,
-  id: number,
+  used: ReadonlySet<number>,
   tier: workload.Tier,
   endpoints: ReadonlyMap<number, FoundEndpoint>,
-): FoundTier | null {
+): FoundTier | null | string {
   const { TIER_WEIGHTED, TIER_MAPPED } = workload.tierFlag;
   const weighted = (tier.count & TIER_WEIGHTED) !== 0;
   const count = (tier.count & ~(TIER_WEIGHTED | TIER_MAPPED)) >>> 0;
   if (count === 0) return null;
+  if (used.has(tier.slot)) return `names record ${tier.slot}, which is another service port's`;
   const mapId = records.get(tier.slot);
   const record = mapId === undefined ? undefined : readRecordById(maps.records.shim, mapId);
   const length = weighted ? count * 2 : count;
   if (!record || record.capacity < length) {
-    throw new Error(
-      `service port ${id} in map services names record ${tier.slot} with ${length} entries, which is ` +
-        `${
-          record ? `only ${record.capacity} long` : "not there"
-        }: somebody else changed the maps; run: weft detach`,
-    );
+    const is = record ? `has room for only ${record.capacity}` : "is not there";
+    return `names record ${tier.slot} with ${length} entries, which ${is}`;
   }
   const entries = record.entries.slice(0, length);
-  const rows = (weighted ? entries.filter((_, position) => position % 2 === 0) : entries).map(
-    ({ endpoint: index }) => {
-      const endpoint = endpoints.get(index);
-      if (!endpoint) {
-        throw new Error(
-          `record ${tier.slot} names endpoint ${index}, which was never written: run: weft detach`,
-        );
-      }
-      return endpoint;
-    },
-  );
+  const rows: FoundEndpoint[] = [];
+  for (let position = 0; position < length; position += weighted ? 2 : 1) {
+    const endpoint = endpoints.get(entries[position].endpoint);
+    if (!endpoint) return `names endpoint ${entries[position].endpoint}, which was never written`;
+    rows.push(endpoint);
+  }
   return { slot: tier.slot, capacity: record.capacity, weighted, entries, rows };
 }

@@ -15,7 +15,7 @@ import {
   workload,
 } from "../../ffi/mod.ts";
 import { probePublishThreads } from "../agent/publish_threads.ts";
-import { createOuterMap, createRecordPool, readRecord } from "../records/mod.ts";
+import { createOuterMap, publishRecords, readRecord } from "../records/mod.ts";
 import { CheckFailed, type Finding } from "./check.ts";
 import type { Section } from "./checklist.ts";
 import { manyRecords, measurePublish } from "./publish_cost.ts";
@@ -96,8 +96,7 @@ export async function checkMaps(
       const outer = stack.use(
         await createOuterMap(shim, (fd) => new ArrayOfMaps(shim, fd, "records"), entries),
       );
-      const one = createRecordPool(() => outer, 1, []);
-      await one.publish([record(one.slots.take(), 1), record(one.slots.take(), 1000)]);
+      await publishRecords(outer, [record(1, 1), record(2, 1000)], 1);
       const lengths = [1, 2].map((slot) => readRecord(outer, slot)?.capacity);
       if (lengths.join() !== "1,1000") {
         throw new CheckFailed(`records of 1 and 1000 entries read back as ${lengths.join(" and ")}`);
@@ -115,8 +114,7 @@ export async function checkMaps(
     },
     [outer],
     async (outer) => {
-      const batched = createRecordPool(() => outer, 0, [[1, 1], [2, 1]]);
-      await batched.publish([record(batched.slots.take(), 1), record(batched.slots.take(), 1)]);
+      await publishRecords(outer, [record(3, 1), record(4, 1)], 0);
       return { value: null, detail: "2 records in one call" };
     },
   );
@@ -130,7 +128,7 @@ export async function checkMaps(
     [outer],
     async (outer) => {
       const threads = await probePublishThreads(outer.shim);
-      const { one, many } = await measurePublish(createRecordPool(() => outer, threads, [[1, 1], [2, 1]]));
+      const { one, many } = await measurePublish(outer, threads);
       const detail = `1 record ${ms(one)}, ${manyRecords} records ${ms(many)}`;
       if (threads === 0) return { value: threads, detail };
       return {

@@ -26,6 +26,7 @@ import {
   probeFeatures,
 } from "../dataplane/mod.ts";
 import { cgroupId, createCgroup, ownedName, removeLeftoverCgroups } from "../host/mod.ts";
+import { defaultWatermarks } from "../records/mod.ts";
 import { CheckFailed, type Finding } from "./check.ts";
 import type { Section } from "./checklist.ts";
 import { probeMesh } from "./probe_mesh.ts";
@@ -118,6 +119,8 @@ export async function checkPrograms(
         cgroup,
         features: probeFeatures(shim),
         publishThreads,
+        watermarks: defaultWatermarks,
+        maxRecords: sizes.records,
       });
       stack.defer(() => datapath.close());
       const report = await datapath.flush(probeMesh());

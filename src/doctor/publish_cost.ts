@@ -1,6 +1,7 @@
 /** How long publishing records takes: each put into an array of maps waits for an RCU grace period. */
 
-import type { RecordPool } from "../records/mod.ts";
+import type { ArrayOfMaps } from "../../ffi/mod.ts";
+import { publishRecords } from "../records/mod.ts";
 
 /** How many records are published together to see whether they wait together. */
 export const manyRecords = 16;
@@ -13,17 +14,19 @@ export interface PublishCost {
   readonly many: number;
 }
 
-/** @param pool over an outer map that has more than `manyRecords` slots to spare */
-export async function measurePublish(pool: RecordPool): Promise<PublishCost> {
-  return { one: await publish(pool, 1), many: await publish(pool, manyRecords) };
+/**
+ * @param outer has more than `manyRecords` slots; what is in them goes
+ * @param threads how publishing waits (ArrayOfMaps.publish)
+ */
+export async function measurePublish(outer: ArrayOfMaps, threads: number): Promise<PublishCost> {
+  return { one: await publish(outer, 1, threads), many: await publish(outer, manyRecords, threads) };
 }
 
-/** Publishes some records and takes their slots back; the next ones go over them. */
-async function publish(pool: RecordPool, count: number): Promise<number> {
-  const slots = Array.from({ length: count }, () => pool.slots.take());
+async function publish(outer: ArrayOfMaps, count: number, threads: number): Promise<number> {
+  const records = Array.from({ length: count }, (_, i) => {
+    return { slot: i + 1, capacity: 1, entries: [{ threshold: 0, endpoint: 0 }] };
+  });
   const started = performance.now();
-  await pool.publish(slots.map((slot) => ({ slot, capacity: 1, entries: [{ threshold: 0, endpoint: 0 }] })));
-  const elapsed = performance.now() - started;
-  for (const slot of slots) pool.slots.giveBack(slot);
-  return elapsed;
+  await publishRecords(outer, records, threads);
+  return performance.now() - started;
 }

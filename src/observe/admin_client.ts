@@ -23,11 +23,24 @@ export class AgentAnswerError extends Error {
 }
 
 /**
+ * Asks for something and checks the answer.
+ *
  * @param path such as `/status`
  * @throws {AgentNotRunning}
  * @throws {AgentAnswerError}
  */
 export async function askAgent<T>(socket: string, path: string, schema: z.ZodType<T>): Promise<T> {
+  const parsed = schema.safeParse(parseJson(await fetchAgent(socket, path)));
+  if (parsed.success) return parsed.data;
+  const remedy = "is the agent of the same version as this weft? restart it";
+  throw new AgentAnswerError(
+    `the agent's answer is not understood: ${z.prettifyError(parsed.error)}`,
+    remedy,
+  );
+}
+
+/** The same for what is text. */
+export async function fetchAgent(socket: string, path: string): Promise<string> {
   using client = Deno.createHttpClient({ proxy: { transport: "unix", path: socket } });
   let response: Response;
   try {
@@ -44,21 +57,22 @@ export async function askAgent<T>(socket: string, path: string, schema: z.ZodTyp
     if (!readable(socket)) throw notAllowed(socket);
     throw new AgentNotRunning(socket);
   }
-  const body: unknown = await response.json();
-  if (!response.ok) {
-    const said = errorResponse.safeParse(body);
-    throw said.success ? new AgentAnswerError(said.data.error, said.data.remedy) : new AgentAnswerError(
-      `the agent answered with HTTP status ${response.status}`,
-      "its log may say more",
-    );
-  }
-  const parsed = schema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  const remedy = "is the agent of the same version as this weft? restart it";
-  throw new AgentAnswerError(
-    `the agent's answer is not understood: ${z.prettifyError(parsed.error)}`,
-    remedy,
+  const body = await response.text();
+  if (response.ok) return body;
+  const said = errorResponse.safeParse(parseJson(body));
+  throw said.success ? new AgentAnswerError(said.data.error, said.data.remedy) : new AgentAnswerError(
+    `the agent answered with HTTP status ${response.status}`,
+    "its log may say more",
   );
+}
+
+/** `undefined` for what is not JSON: no schema takes that. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** False only where the socket is there and not ours to open. */

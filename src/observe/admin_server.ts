@@ -1,6 +1,7 @@
 /** The agent's own interface: HTTP and JSON on a UNIX socket that only its owner can open. */
 
-import type { EndpointsResponse, ServiceView, StatusResponse, WorkloadView } from "./api.ts";
+import type { EndpointsResponse, RecordsResponse, ServiceView, StatusResponse, WorkloadView } from "./api.ts";
+import { metricsText } from "./metrics.ts";
 
 /** Where the answers come from. */
 export interface AdminViews {
@@ -9,6 +10,7 @@ export interface AdminViews {
   workloads(): WorkloadView[];
   /** `undefined`: there is no such service. */
   endpoints(service: string): EndpointsResponse | undefined;
+  records(): RecordsResponse;
 }
 
 export interface AdminServer {
@@ -43,7 +45,7 @@ export function serveAdmin(path: string, views: AdminViews): AdminServer {
   }
 }
 
-function answer(request: Request, views: AdminViews): Response {
+async function answer(request: Request, views: AdminViews): Promise<Response> {
   const url = new URL(request.url);
   if (request.method !== "GET") {
     return failure(405, "only GET is answered", "see weft --help for what can be asked");
@@ -63,11 +65,15 @@ function answer(request: Request, views: AdminViews): Response {
           ? Response.json(found)
           : failure(404, `there is no service ${service}`, "weft services lists those that there are");
       }
+      case "/records":
+        return Response.json(views.records());
+      case "/metrics":
+        return new Response(await metricsText(views.status(), views.records()));
       default:
         return failure(
           404,
           `nothing answers at ${url.pathname}`,
-          "/status, /services, /workloads, /endpoints do",
+          "/status, /services, /workloads, /endpoints, /records, /metrics do",
         );
     }
   } catch (error) {

@@ -1,6 +1,7 @@
 /**
  * What the agent tells over its UNIX socket, as zod schemas: the server builds these values, the client checks them, and
- * `-o json` prints them. GET `/status`, `/services`, `/workloads`, `/endpoints?service=NAMESPACE/HOSTNAME`.
+ * `-o json` prints them. GET `/status`, `/services`, `/workloads`, `/endpoints?service=NAMESPACE/HOSTNAME`,
+ * `/records`; `/metrics` answers in the Prometheus text format.
  */
 
 import { z } from "zod";
@@ -103,5 +104,36 @@ export const endpointsResponse = z.object({
   endpoints: z.array(endpointView),
 });
 export type EndpointsResponse = z.infer<typeof endpointsResponse>;
+
+export const recordsResponse = z.object({
+  /** Of map records; a slot is allocated when it holds an inner map, and used when that is a record. */
+  slots: z.object({ used: count, allocated: count, size: count }),
+  /** Kernel memory of all inner maps. */
+  bytes: count,
+  /** Shares of used / allocated at which a class grows and shrinks. */
+  watermarks: z.object({ growAt: z.number(), shrinkAt: z.number() }),
+  classes: z.array(z.object({
+    /** Entries that a record of the class has room for. */
+    capacity: count,
+    used: count,
+    allocated: count,
+    highestSlot: count,
+    /** Slots are added and freed in multiples of it. */
+    step: count,
+    bytes: count,
+  })),
+  /** Since the agent's start. */
+  counts: z.object({
+    fromSpares: count,
+    bursts: count,
+    burstRecords: count,
+    grown: count,
+    shrunk: count,
+    repaired: count,
+  }),
+  /** Why something off the flush path failed last. */
+  error: z.string().nullable(),
+});
+export type RecordsResponse = z.infer<typeof recordsResponse>;
 
 export const errorResponse = z.object({ error: z.string(), remedy: z.string() });

@@ -1,14 +1,24 @@
 /** Variable-length lists in the kernel. */
 export { createIndexAllocator, type IndexAllocator } from "./index_allocator.ts";
+export { readRecordById } from "./inner_map.ts";
 export {
-  capacityFor,
   copyOuterMap,
   createOuterMap,
-  createRecordPool,
-  type FoundRecord,
+  type FoundSlots,
   type NewRecord,
+  publishRecords,
   readRecord,
-  readRecordById,
+  readSlots,
+} from "./outer_map.ts";
+export {
+  type Acquired,
+  type ClassState,
+  createRecordPool,
+  type PoolCounts,
+  type RecordContent,
   type RecordPool,
   type RecordWrite,
 } from "./pool.ts";
+export { RecordError } from "./record_error.ts";
+export { capacityFor } from "./size_class.ts";
+export { defaultWatermarks, type Watermarks } from "./watermarks.ts";

@@ -1,41 +1,51 @@
 /**
- * The elastic map-in-map: variable-length lists in the kernel, each an inner map behind one slot of the outer map.
+ * The record pool: which slots of the outer map hold which inner maps, and spares ahead of need.
  *
  * The pool owns slots and inner maps; what a record means is its caller's business. Nobody but the pool writes the outer map.
  *
- * - A slot that holds no record holds the placeholder, one shared inner map: releasing thousands of slots is then one
- *   batched publish, like filling them, where deleting would wait for a grace period each (FACTS: 8.5 ms).
- * - Slot 0 is the placeholder's for good: that is how a new agent recognises it.
+ * - A record takes a spare of its size class, filled and named by its caller without any waiting. Where a burst finds too few
+ *   spares, the rest is created and published in batches.
+ * - `tend` grows and shrinks each class between its watermarks, in batches, on another thread.
  * - No file descriptor of an inner map is kept.
+ * - The kernel is the only memory: a new agent finds the slots in the outer map and who uses them in `services`.
  */
 
+import { type ArrayOfMaps, closeFd, KernelError, openMapById, type workload } from "../../ffi/mod.ts";
 import {
-  type ArrayOfMaps,
-  createMap,
-  KernelMap,
-  openMapById,
-  type Shim,
-  u32,
-  workload,
-} from "../../ffi/mod.ts";
-import { createIndexAllocator, type IndexAllocator } from "./index_allocator.ts";
+  createInnerMap,
+  fillInnerMap,
+  innerMap,
+  innerMapHeader,
+  innerMapShape,
+  type RecordEntries,
+  withInnerMap,
+} from "./inner_map.ts";
+import {
+  batchSize,
+  firstSlot,
+  type FoundSlots,
+  type NewRecord,
+  placeholderSlot,
+  publishRecords,
+} from "./outer_map.ts";
+import { RecordError } from "./record_error.ts";
+import { capacityOf, checkLength, classCount, classOf } from "./size_class.ts";
+import { createSlotTable } from "./slot_table.ts";
+import { correction, stepOf, type Watermarks } from "./watermarks.ts";
 
-const mapTypeArray = 2;
-const mapTypeArrayOfMaps = 12;
-const innerMapFlag = 1 << 12; // BPF_F_INNER_MAP: inner maps of one outer map may differ in length (5.10)
-const entrySize = workload.recordEntry.size;
+/** A record with no spare in its class takes one of the next classes, so that an odd one need not wait: up to twice its size. */
+const classesAbove = 4;
 
-/** Records published in one go: bounds the file descriptors open at a time. */
-const publishBatch = 1000;
-
-/** Entries in kernel form: {threshold, endpoint index}. */
-export type RecordEntries = readonly workload.RecordEntry[];
-
-/** A record to be made. */
-export interface NewRecord {
+/** A place for a record: nothing names it yet. */
+export interface Acquired {
   readonly slot: number;
-  /** Entries that the inner map can hold. */
+  /** Entries that it has room for: at least as many as asked for. */
   readonly capacity: number;
+}
+
+/** What an acquired place is to hold. */
+export interface RecordContent {
+  readonly slot: number;
   readonly entries: RecordEntries;
 }
 
@@ -45,181 +55,421 @@ export interface RecordWrite {
   readonly writes: readonly (readonly [position: number, entry: workload.RecordEntry])[];
 }
 
-/** The entries that an inner map for `length` entries has room for: the next power of two. */
-export function capacityFor(length: number): number {
-  return length <= 1 ? 1 : 2 ** (32 - Math.clz32(length - 1));
-}
-
-/** Creates an empty outer map with its placeholder in every slot; the file descriptor is the caller's. */
-export async function createOuterMap(
-  shim: Shim,
-  openOuter: (fd: number) => ArrayOfMaps,
-  slots: number,
-): Promise<ArrayOfMaps> {
-  const placeholder = createInnerMap(shim, 1);
-  try {
-    const outer = openOuter(createMap(shim, {
-      type: mapTypeArrayOfMaps,
-      name: "records",
-      keySize: 4,
-      valueSize: 4,
-      maxEntries: slots,
-      innerFd: placeholder,
-    }));
-    await outer.publish([{ slot: 0, fd: placeholder }], 1);
-    return outer;
-  } finally {
-    shim.call.weft_close(placeholder);
-  }
-}
-
-/** Puts everything of one outer map into a larger one: the same inner maps in the same slots. */
-export async function copyOuterMap(from: ArrayOfMaps, to: ArrayOfMaps, threads: number): Promise<void> {
-  let batch: { slot: number; fd: number }[] = [];
-  const publish = async () => {
-    try {
-      await to.publish(batch, threads);
-    } finally {
-      for (const { fd } of batch) to.shim.call.weft_close(fd);
-      batch = [];
-    }
-  };
-  for (const [slot, id] of from.entries()) {
-    const fd = openMapById(to.shim, id);
-    if (fd !== undefined) batch.push({ slot, fd });
-    if (batch.length === publishBatch) await publish();
-  }
-  await publish();
-}
-
-function createInnerMap(shim: Shim, capacity: number): number {
-  return createMap(shim, {
-    type: mapTypeArray,
-    name: "record",
-    keySize: 4,
-    valueSize: entrySize,
-    maxEntries: capacity,
-    flags: innerMapFlag,
-  });
-}
-
-function innerMap(shim: Shim, fd: number): KernelMap<number, workload.RecordEntry> {
-  return new KernelMap(shim, fd, { name: "record", key: u32, value: workload.recordEntry });
-}
-
-/** What is published where, found in the kernel. */
-export interface FoundRecord {
+/** One size class as it is. */
+export interface ClassState {
+  /** Entries that a record of this class has room for. */
   readonly capacity: number;
-  /** All that the inner map holds, those behind the record's length too. */
-  readonly entries: RecordEntries;
+  readonly used: number;
+  readonly allocated: number;
+  readonly highestSlot: number;
+  readonly step: number;
+  /** Kernel memory of its inner maps. */
+  readonly bytes: number;
 }
 
-/** Reads the record in a slot; `undefined` where there is none. */
-export function readRecord(outer: ArrayOfMaps, slot: number): FoundRecord | undefined {
-  const id = outer.lookup(slot);
-  return id === undefined ? undefined : readRecordById(outer.shim, id);
-}
-
-/** Reads the record with this map id; `undefined` where it is gone. */
-export function readRecordById(shim: Shim, id: number): FoundRecord | undefined {
-  const fd = openMapById(shim, id);
-  if (fd === undefined) return undefined;
-  using map = innerMap(shim, fd);
-  const entries = [...map.entries()].map(([, entry]) => entry);
-  return { capacity: entries.length, entries };
+/** What the pool has done since its agent started. */
+export interface PoolCounts {
+  /** Records that took a spare. */
+  readonly fromSpares: number;
+  /** Publishes that found too few spares, and the records they made. */
+  readonly bursts: number;
+  readonly burstRecords: number;
+  /** Slots added and freed in the background. */
+  readonly grown: number;
+  readonly shrunk: number;
+  /** Slots that somebody else had changed, put right. */
+  readonly repaired: number;
 }
 
 export interface RecordPool {
-  /** Slots that hold no record. */
-  readonly slots: IndexAllocator;
-  /** Creates, fills and publishes records; their slots come from `slots`. */
-  publish(records: readonly NewRecord[]): Promise<void>;
-  /** Edits published records in place. */
+  /**
+   * A place for a record of `length` entries. `publish` makes it one.
+   *
+   * @throws {RecordError} for a length that no record can have
+   */
+  acquire(length: number): Acquired;
+  /**
+   * A larger (or smaller) place for the record in `slot`, which stays until it is released.
+   *
+   * @throws {RecordError} where `slot` holds no record
+   */
+  grow(slot: number, length: number): Acquired;
+  /** Fills acquired places; those without an inner map get one, which waits for a grace period a batch. */
+  publish(records: readonly RecordContent[]): Promise<void>;
+  /** Edits published records in place. @throws {RecordError} where the kernel has the record no more */
   write(records: readonly RecordWrite[]): void;
-  /** Frees records. The caller has waited for a grace period since the last word naming them was changed. */
-  release(slots: readonly number[]): Promise<void>;
-  /** The kernel memory of all inner maps that hold records, in bytes. */
+  /**
+   * Gives records up. The caller has waited for a grace period since the last word naming them was changed: from now on they
+   * may be used for others.
+   *
+   * @throws {RecordError} for a slot that holds no record
+   */
+  release(slots: readonly number[]): void;
+  /** Grows and shrinks the classes by their watermarks, on another thread. One at a time. */
+  tend(): Promise<void>;
+  /** Adds spares of a class, in the lowest free slots. @returns how many there was room for */
+  growClass(sizeClass: number, count: number): Promise<number>;
+  /** Frees spares of a class, from the top slot down. @returns how many there were */
+  shrinkClass(sizeClass: number, count: number): Promise<number>;
+  /**
+   * Compares the outer map with what the pool knows: spares that vanished are forgotten, what appeared is taken away.
+   *
+   * @returns what was put right, and the used slots that hold their record no more
+   */
+  audit(): Promise<Audit>;
+  /** Whether a slot holds a record. */
+  isUsed(slot: number): boolean;
+  readonly used: number;
+  readonly allocated: number;
+  readonly counts: PoolCounts;
+  /** Size classes that hold anything. */
+  classes(): ClassState[];
+  /** The slots that the outer map must have room for now, and once all classes have grown to their watermarks. */
+  readonly end: number;
+  endWithSpares(): number;
+  /** The kernel memory of all inner maps but the placeholder, in bytes. */
   memory(): number;
 }
 
-/**
- * @param threads how publishing waits: 0 for one batch, else that many threads (see `ArrayOfMaps.publish`)
- * @param used slots that hold records already, with the entries that each has room for
- */
-export function createRecordPool(
-  outer: () => ArrayOfMaps,
-  threads: number,
-  used: Iterable<readonly [slot: number, capacity: number]>,
-): RecordPool {
-  const slots = createIndexAllocator(1);
-  /** By slot: what the inner maps hold, so that nobody has to ask the kernel for it. */
-  const capacities = new Map<number, number>(used);
-  for (const slot of capacities.keys()) slots.reserve(slot);
+/** What an audit found. */
+export interface Audit {
+  /** What was put right. */
+  readonly repairs: readonly string[];
+  /** Used slots that hold their record no more: whoever knows what they held must make them anew. */
+  readonly lost: readonly number[];
+}
+
+export interface PoolOptions {
+  /** The current generation's. */
+  readonly outer: () => ArrayOfMaps;
+  /** How publishing waits: 0 for one batch, else that many threads (ArrayOfMaps.publish). */
+  readonly threads: number;
+  readonly watermarks: Watermarks;
+  /** What the outer map holds already, and which of its slots are used; the others are spares. */
+  readonly found?: FoundSlots & { readonly used: ReadonlySet<number> };
+}
+
+/** Creates the pool of an outer map. What a killed agent left there unused is spare, once a grace period has passed. */
+export function createRecordPool(options: PoolOptions): RecordPool {
+  const { outer, threads, watermarks, found } = options;
+  const table = createSlotTable(firstSlot);
+  let placeholder = found?.placeholder;
+  for (const [slot, content] of found?.allocated ?? []) {
+    table.reserve(slot);
+    table.put(slot, content, found!.used.has(slot) ? "used" : "spare");
+  }
+  /** Acquired and without an inner map, with the class that each is to have. */
+  const pending = new Map<number, number>();
+  const counts = { fromSpares: 0, bursts: 0, burstRecords: 0, grown: 0, shrunk: 0, repaired: 0 };
+  let header: number | undefined;
+  let idsUnknown = false;
+
+  const slotBytes = (sizeClass: number) =>
+    (header ??= innerMapHeader(outer().shim)) + capacityOf(sizeClass) * innerMapShape.valueSize;
+
+  function stepFor(sizeClass: number): number {
+    return stepOf(watermarks, slotBytes(sizeClass), table.count(sizeClass).used);
+  }
+
+  /** What each class lacks (positive) or has too many of. */
+  function corrections(): [sizeClass: number, slots: number][] {
+    const all: [number, number][] = [];
+    const coming = new Uint32Array(classCount);
+    for (const sizeClass of pending.values()) coming[sizeClass]++;
+    for (let sizeClass = 0, below = 0; sizeClass < classCount; sizeClass++) {
+      const { used, allocated } = table.count(sizeClass);
+      const fill = { used: used + coming[sizeClass], allocated: allocated + coming[sizeClass] };
+      if (fill.allocated + below > 0) {
+        const slots = correction(watermarks, fill, stepFor(sizeClass), below > 0);
+        if (slots !== 0) all.push([sizeClass, slots]);
+      }
+      below = fill.used;
+    }
+    return all;
+  }
+
+  function acquire(length: number): Acquired {
+    const sizeClass = classOf(checkLength(length));
+    const last = Math.min(sizeClass + classesAbove, classCount - 1);
+    for (let one = sizeClass; one <= last; one++) {
+      const slot = table.takeSpare(one);
+      if (slot !== undefined) return { slot, capacity: table.content(slot).capacity };
+    }
+    const [slot] = table.takeFree(1);
+    pending.set(slot, sizeClass);
+    return { slot, capacity: capacityOf(sizeClass) };
+  }
+
+  function idOf(slot: number): number {
+    const known = table.content(slot).id;
+    if (known !== 0) return known;
+    const id = outer().lookup(slot);
+    if (id === undefined || id === placeholder) throw lost(slot);
+    table.setId(slot, id);
+    return id;
+  }
+
+  function lost(slot: number): RecordError {
+    return new RecordError(`record ${slot} is not in the kernel: somebody else changed map records`);
+  }
+
+  /** Opens the placeholder; one that somebody took away is made anew. */
+  async function withPlaceholder(action: (fd: number) => Promise<void>): Promise<void> {
+    const { shim } = outer();
+    placeholder ??= outer().lookup(placeholderSlot);
+    const open = placeholder === undefined ? undefined : openMapById(shim, placeholder);
+    const fd = open ?? createInnerMap(shim, 1);
+    try {
+      if (open === undefined) {
+        await outer().publish([{ slot: placeholderSlot, fd }], threads);
+        placeholder = innerMap(shim, fd).info().id;
+      }
+      await action(fd);
+    } finally {
+      closeFd(shim, fd);
+    }
+  }
+
+  async function clear(slots: readonly number[]): Promise<void> {
+    if (slots.length === 0) return;
+    await withPlaceholder((fd) => outer().publish(slots.map((slot) => ({ slot, fd })), threads));
+  }
+
+  /** After a publish that failed midway: what the kernel holds decides, slot by slot. */
+  function lookAgain(places: readonly Acquired[]): void {
+    for (const { slot, capacity } of places) {
+      const id = outer().lookup(slot);
+      if (id === undefined || id === placeholder) table.giveFree([slot]);
+      else table.put(slot, { id, capacity }, "spare");
+    }
+  }
+
+  /** Adds spares in one batch: one grace period, however many classes they belong to. */
+  async function addSpares(
+    spares: readonly { readonly slot: number; readonly capacity: number }[],
+  ): Promise<void> {
+    try {
+      const ids = await outer().publishNew(innerMapShape, spares, threads);
+      spares.forEach(({ slot, capacity }, i) => table.put(slot, { id: ids[i], capacity }, "spare"));
+      counts.grown += spares.length;
+    } catch (error) {
+      lookAgain(spares);
+      throw error;
+    }
+  }
+
+  /** Adds spares, as far as the outer map has room, batch by batch: what is published is of use at once. */
+  async function growClasses(
+    wanted: readonly (readonly [sizeClass: number, slots: number])[],
+  ): Promise<number> {
+    const limit = outer().info().maxEntries;
+    const capacities = wanted.flatMap(([sizeClass, slots]) =>
+      Array<number>(slots).fill(capacityOf(sizeClass))
+    );
+    let added = 0;
+    while (added < capacities.length) {
+      const batch = capacities.slice(added, added + batchSize);
+      const slots = table.takeFree(batch.length, limit);
+      if (slots.length === 0) break;
+      await addSpares(slots.map((slot, i) => ({ slot, capacity: batch[i] })));
+      added += slots.length;
+    }
+    return added;
+  }
+
+  /** Takes the inner maps of reserved slots away, in one batch. */
+  async function free(places: readonly Acquired[]): Promise<void> {
+    const slots = places.map(({ slot }) => slot);
+    try {
+      await clear(slots);
+    } catch (error) {
+      lookAgain(places);
+      throw error;
+    }
+    table.giveFree(slots);
+    counts.shrunk += slots.length;
+  }
+
+  function takeTop(sizeClass: number, count: number): Acquired[] {
+    return table.takeTop(sizeClass, count).map((slot) => ({ slot, capacity: table.content(slot).capacity }));
+  }
+
+  /** Asks the kernel for the ids of what bursts made, where asking one by one would wait (before 6.8). */
+  async function learnIds(): Promise<void> {
+    if (threads === 0 || !idsUnknown) return;
+    idsUnknown = false;
+    const ids = await outer().read();
+    for (const [slot, , { id }] of table.allocated()) if (id === 0) table.setId(slot, ids.get(slot) ?? 0);
+  }
+
+  async function publishPending(records: readonly RecordContent[]): Promise<void> {
+    idsUnknown = true;
+    for (let start = 0; start < records.length; start += batchSize) {
+      const batch = records.slice(start, start + batchSize).map(({ slot, entries }): NewRecord => ({
+        slot,
+        capacity: capacityOf(pending.get(slot)!),
+        entries,
+      }));
+      try {
+        await publishRecords(outer(), batch, threads);
+        for (const { slot, capacity } of batch) table.put(slot, { id: 0, capacity }, "used");
+        for (const { slot } of batch) pending.delete(slot);
+      } catch (error) {
+        // What was published is a record, the rest is not: whoever acquired them releases both.
+        const published = batch.filter(({ slot }) => {
+          const id = outer().lookup(slot);
+          return id !== undefined && id !== placeholder;
+        });
+        for (const { slot, capacity } of published) {
+          table.put(slot, { id: 0, capacity }, "used");
+          pending.delete(slot);
+        }
+        throw error;
+      }
+    }
+  }
+
+  async function audit(): Promise<Audit> {
+    const seen = await outer().read();
+    const repairs: string[] = [];
+    const lost: number[] = [];
+    const strays: number[] = [];
+    const holds = (slot: number) => {
+      const id = outer().lookup(slot);
+      return id === placeholder ? undefined : id;
+    };
+    for (const [slot, is, { id }] of [...table.allocated()]) {
+      if (seen.get(slot) === id || id === 0 && seen.has(slot)) continue;
+      // It may have changed hands since it was read: what it holds now decides.
+      if (table.state(slot) !== is || table.content(slot).id !== id || holds(slot) === id) continue;
+      if (is === "used") lost.push(slot);
+      else {
+        table.reserve(slot);
+        strays.push(slot);
+        repairs.push(`slot ${slot} of map records has lost its spare inner map`);
+      }
+    }
+    for (const [slot, id] of seen) {
+      if (
+        slot === placeholderSlot || id === placeholder || table.state(slot) !== "free" || pending.has(slot)
+      ) continue;
+      if (holds(slot) === undefined) continue;
+      table.reserve(slot);
+      strays.push(slot);
+      repairs.push(`slot ${slot} of map records held an inner map that is not the agent's`);
+    }
+    if (seen.get(placeholderSlot) !== placeholder) {
+      repairs.push(`slot ${placeholderSlot} of map records has lost its placeholder`);
+      await withPlaceholder((fd) => outer().publish([{ slot: placeholderSlot, fd }], threads));
+    }
+    await clear(strays);
+    table.giveFree(strays);
+    counts.repaired += repairs.length;
+    return { repairs, lost };
+  }
 
   return {
-    slots,
-    publish: async (records) => {
-      const { shim } = outer();
-      for (let start = 0; start < records.length; start += publishBatch) {
-        const assignments: { slot: number; fd: number }[] = [];
-        const batch = records.slice(start, start + publishBatch);
-        try {
-          for (const record of batch) {
-            const fd = createInnerMap(shim, record.capacity);
-            assignments.push({ slot: record.slot, fd });
-            innerMap(shim, fd).updateMany(
-              record.entries.map((entry, position) => [position, entry] as const),
-            );
-          }
-          await outer().publish(assignments, threads);
-          for (const { slot, capacity } of batch) capacities.set(slot, capacity);
-        } finally {
-          for (const { fd } of assignments) shim.call.weft_close(fd);
-        }
+    acquire,
+    grow: (slot, length) => {
+      if (table.state(slot) !== "used") {
+        throw new RecordError(`cannot grow slot ${slot}: it holds no record`);
       }
+      return acquire(length);
+    },
+    publish: async (records) => {
+      const missing: RecordContent[] = [];
+      for (const record of records) {
+        if (pending.has(record.slot)) {
+          missing.push(record);
+          continue;
+        }
+        const { shim } = outer();
+        const filled = withInnerMap(shim, idOf(record.slot), (fd) => {
+          fillInnerMap(shim, fd, record.entries);
+          return true;
+        });
+        if (!filled) throw lost(record.slot);
+        counts.fromSpares++;
+      }
+      if (missing.length === 0) return;
+      await publishPending(missing);
+      counts.bursts++;
+      counts.burstRecords += missing.length;
     },
     write: (records) => {
       for (const { slot, writes } of records) {
         const { shim } = outer();
-        const id = outer().lookup(slot);
-        const fd = id === undefined ? undefined : openMapById(shim, id);
-        if (fd === undefined) {
-          throw new Error(`record ${slot} is not in the kernel: somebody else changed map records`);
-        }
-        using map = innerMap(shim, fd);
-        map.updateMany(writes);
+        const done = withInnerMap(shim, idOf(slot), (fd) => {
+          innerMap(shim, fd).updateMany(writes);
+          return true;
+        });
+        if (!done) throw lost(slot);
       }
     },
-    release: async (released) => {
-      if (released.length === 0) return;
-      const { shim } = outer();
-      const id = outer().lookup(0);
-      const placeholder = id === undefined ? undefined : openMapById(shim, id);
-      if (placeholder === undefined) {
-        throw new Error("slot 0 of map records is empty: somebody else changed it");
-      }
-      try {
-        await outer().publish(released.map((slot) => ({ slot, fd: placeholder })), threads);
-      } finally {
-        shim.call.weft_close(placeholder);
-      }
-      for (const slot of released) {
-        slots.giveBack(slot);
-        capacities.delete(slot);
+    release: (slots) => {
+      for (const slot of slots) {
+        if (pending.delete(slot)) table.giveFree([slot]);
+        else table.giveSpare(slot);
       }
     },
-    memory: () => capacities.size * headerBytes(outer().shim) + sum(capacities.values()) * entrySize,
+    tend: async () => {
+      const wanted = corrections();
+      await free(wanted.flatMap(([sizeClass, slots]) => slots < 0 ? takeTop(sizeClass, -slots) : []));
+      await growClasses(wanted.filter(([, slots]) => slots > 0));
+      await learnIds();
+    },
+    growClass: (sizeClass, count) => growClasses([[sizeClass, count]]),
+    shrinkClass: async (sizeClass, count) => {
+      const places = takeTop(sizeClass, count);
+      await free(places);
+      return places.length;
+    },
+    audit,
+    isUsed: (slot) => table.state(slot) === "used",
+    get used() {
+      return table.used;
+    },
+    get allocated() {
+      return allAllocated();
+    },
+    get counts() {
+      return { ...counts };
+    },
+    classes: () => {
+      const highest = table.highest();
+      return classNumbers().map((sizeClass): ClassState => {
+        const { used, allocated } = table.count(sizeClass);
+        return {
+          capacity: capacityOf(sizeClass),
+          used,
+          allocated,
+          highestSlot: highest.get(sizeClass)!,
+          step: stepFor(sizeClass),
+          bytes: allocated * slotBytes(sizeClass),
+        };
+      });
+    },
+    get end() {
+      return table.end;
+    },
+    endWithSpares: () => {
+      // What is on its way (reserved) is in `corrections` still.
+      const more = sum(corrections().map(([, slots]) => Math.max(0, slots)));
+      return Math.max(table.end, firstSlot + allAllocated() + pending.size + more);
+    },
+    memory: () =>
+      sum(classNumbers().map((sizeClass) => table.count(sizeClass).allocated * slotBytes(sizeClass))),
   };
+
+  function allAllocated(): number {
+    return sum(classNumbers().map((sizeClass) => table.count(sizeClass).allocated));
+  }
+
+  function classNumbers(): number[] {
+    return Array.from({ length: classCount }, (_, i) => i).filter((i) => table.count(i).allocated > 0);
+  }
 }
 
-function sum(values: Iterable<number>): number {
-  let total = 0;
-  for (const value of values) total += value;
-  return total;
-}
-
-/** The kernel memory of an inner map besides its entries, in bytes: asked of the kernel by way of one that is made for it. */
-function headerBytes(shim: Shim): number {
-  using map = innerMap(shim, createInnerMap(shim, 1));
-  return map.memory() - entrySize;
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }

@@ -8,6 +8,9 @@ import type { Shim } from "../../ffi/mod.ts";
 const ENOENT = 2, E2BIG = 7, EBADF = 9, ENOMEM = 12, EINVAL = 22;
 const hash = 1, array = 2, arrayOfMaps = 12;
 
+/** What a map takes besides its values, in bytes. */
+const mapHeader = 312;
+
 /** A kernel map. Keys are byte strings (one character a byte), so that they can be looked up. */
 export interface FakeMap {
   readonly id: number;
@@ -169,16 +172,34 @@ function build(random: () => number, maps: Map<number, FakeMap>, pins: Map<strin
     return 0;
   }
 
+  function create(
+    type: number,
+    name: Buffer,
+    keySize: number,
+    valueSize: number,
+    maxEntries: number,
+  ): number {
+    const id = nextId++;
+    const sizes = { keySize, valueSize, maxEntries };
+    maps.set(id, { id, name: text(name), type, ...sizes, values: new Map(), version: 0 });
+    return open(id);
+  }
+
+  function readSlots(fd: number, ids: Buffer, count: number): number {
+    const map = mapOf(fd);
+    if (map?.type !== arrayOfMaps) return -EBADF;
+    for (let slot = 0; slot < count; slot++) {
+      const id = map.values.get(u32Key(slot));
+      (ids as Uint32Array)[slot] = id ? readU32(id) : 0;
+    }
+    return 0;
+  }
+
   const slice = (buffer: Buffer, size: number, i: number) =>
     bytesOf(buffer).subarray(i * size, (i + 1) * size);
 
   const call: Partial<Shim["call"]> = {
-    weft_map_create: (type, name, keySize, valueSize, maxEntries) => {
-      const id = nextId++;
-      const sizes = { keySize, valueSize, maxEntries };
-      maps.set(id, { id, name: text(name), type, ...sizes, values: new Map(), version: 0 });
-      return open(id);
-    },
+    weft_map_create: create,
     weft_map_info: (fd, out, name) => {
       const map = mapOf(fd);
       if (!map) return -EBADF;
@@ -242,13 +263,22 @@ function build(random: () => number, maps: Map<number, FakeMap>, pins: Map<strin
     },
     weft_map_publish: (fd, slots, fds) =>
       Promise.resolve(publish(mapOf(fd), slots as Uint32Array, fds as Int32Array)),
-    weft_map_read_slots: (fd, ids, count) => {
+    weft_map_publish_new: (fd, name, valueSize, _flags, slots, capacities, ids, count) => {
+      const fds = Array.from({ length: count }, (_, i) => {
+        const inner = create(array, name, 4, valueSize, (capacities as Uint32Array)[i]);
+        (ids as Uint32Array)[i] = files.get(inner)!;
+        return inner;
+      });
+      const result = publish(mapOf(fd), slots as Uint32Array, Int32Array.from(fds));
+      for (const inner of fds) files.delete(inner);
+      return Promise.resolve(result);
+    },
+    weft_map_read_slots: readSlots,
+    weft_map_read_slots_aside: (fd, ids, count) => Promise.resolve(readSlots(fd, ids, count)),
+    weft_map_memory: (fd, bytes) => {
       const map = mapOf(fd);
-      if (map?.type !== arrayOfMaps) return -EBADF;
-      for (let slot = 0; slot < count; slot++) {
-        const id = map.values.get(u32Key(slot));
-        (ids as Uint32Array)[slot] = id ? readU32(id) : 0;
-      }
+      if (!map) return -EBADF;
+      (bytes as BigUint64Array)[0] = BigInt(mapHeader + map.valueSize * map.maxEntries);
       return 0;
     },
     weft_grace_period: async () => {

@@ -5,7 +5,7 @@ import { workload } from "../../ffi/mod.ts";
 import { kernelShares } from "../../src/agent/kernel_shares.ts";
 import { type Datapath, KernelStateUnknown, openDatapath, pinPaths } from "../../src/dataplane/mod.ts";
 import { mapFds } from "../../src/dataplane/maps.ts";
-import { readRecord } from "../../src/records/mod.ts";
+import { defaultWatermarks, readRecord } from "../../src/records/mod.ts";
 import { byteString, createFakeKernel, type FakeKernel, type FakeMap, u32Key } from "./_fake_kernel.ts";
 import {
   type Answer,
@@ -36,6 +36,8 @@ function open(kernel: FakeKernel): Datapath {
     cgroup: { fd: 0, id: 0n },
     features: { setRetval: true },
     publishThreads: 0,
+    watermarks: defaultWatermarks,
+    maxRecords: 128,
   });
 }
 
@@ -327,16 +329,17 @@ function assertNothingElse(kernel: FakeKernel, { applied, pool }: Datapath, worl
       servicePortIds: applied.servicePortIds.used,
       endpointIndexes: applied.endpointIndexes.used,
       usableEndpoints: usable.length,
-      slots: pool.slots.used,
-      records: [...records.values()].filter((id) => byteString(id) !== placeholder).length,
+      records: pool.used,
+      slots: [...records.values()].filter((id) => byteString(id) !== placeholder).length,
     },
     {
       frontends: wanted.frontends,
       servicePortIds: wanted.servicePorts,
       endpointIndexes: wanted.endpoints,
       usableEndpoints: wanted.endpoints,
-      slots: wanted.records,
       records: wanted.records,
+      // Spares are the pool's business, but it must know of each.
+      slots: pool.allocated,
     },
   );
 }
