@@ -145,7 +145,7 @@ export async function runAgent(
     const refusals = watchRefusals(shim, datapath.maps!.eventsFd, log);
     stack.defer(() => refusals.close());
     timers.push(setInterval(() => refusals.read(), refusalsEveryMs));
-    timers.push(setInterval(() => sweepFlows(datapath.sockets), sweepEveryMs));
+    timers.push(setInterval(() => sweep(datapath, log), sweepEveryMs));
     timers.push(setInterval(() => auditRecords(datapath, controller, log), auditEveryMs));
     const ended = new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
@@ -165,6 +165,14 @@ export async function runAgent(
     log.info("detached", { links: count });
   } else {
     log.info("stopped; the kernel goes on serving (weft detach removes everything)");
+  }
+}
+
+function sweep({ sockets }: Datapath, log: Logger): void {
+  try {
+    sweepFlows(sockets);
+  } catch (error) {
+    log.error("what closed sockets left could not be swept", { reason: String(error) });
   }
 }
 

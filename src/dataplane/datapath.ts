@@ -129,6 +129,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
       if (usable) applied.endpointIndexes.reserve(index);
     }
     const pool = createRecordPool({
+      shim,
       outer: () => maps!.records,
       threads: publishThreads,
       watermarks: options.watermarks,

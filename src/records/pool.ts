@@ -10,7 +10,7 @@
  * - The kernel is the only memory: a new agent finds the slots in the outer map and who uses them in `services`.
  */
 
-import { type ArrayOfMaps, closeFd, KernelError, openMapById, type workload } from "../../ffi/mod.ts";
+import { type ArrayOfMaps, closeFd, openMapById, type Shim, type workload } from "../../ffi/mod.ts";
 import {
   createInnerMap,
   fillInnerMap,
@@ -140,7 +140,8 @@ export interface Audit {
 }
 
 export interface PoolOptions {
-  /** The current generation's. */
+  readonly shim: Shim;
+  /** The outer map of the current generation; not asked for before there is one. */
   readonly outer: () => ArrayOfMaps;
   /** How publishing waits: 0 for one batch, else that many threads (ArrayOfMaps.publish). */
   readonly threads: number;
@@ -151,7 +152,7 @@ export interface PoolOptions {
 
 /** Creates the pool of an outer map. What a killed agent left there unused is spare, once a grace period has passed. */
 export function createRecordPool(options: PoolOptions): RecordPool {
-  const { outer, threads, watermarks, found } = options;
+  const { shim, outer, threads, watermarks, found } = options;
   const table = createSlotTable(firstSlot);
   let placeholder = found?.placeholder;
   for (const [slot, content] of found?.allocated ?? []) {
@@ -165,7 +166,7 @@ export function createRecordPool(options: PoolOptions): RecordPool {
   let idsUnknown = false;
 
   const slotBytes = (sizeClass: number) =>
-    (header ??= innerMapHeader(outer().shim)) + capacityOf(sizeClass) * innerMapShape.valueSize;
+    (header ??= innerMapHeader(shim)) + capacityOf(sizeClass) * innerMapShape.valueSize;
 
   function stepFor(sizeClass: number): number {
     return stepOf(watermarks, slotBytes(sizeClass), table.count(sizeClass).used);
@@ -215,7 +216,6 @@ export function createRecordPool(options: PoolOptions): RecordPool {
 
   /** Opens the placeholder; one that somebody took away is made anew. */
   async function withPlaceholder(action: (fd: number) => Promise<void>): Promise<void> {
-    const { shim } = outer();
     placeholder ??= outer().lookup(placeholderSlot);
     const open = placeholder === undefined ? undefined : openMapById(shim, placeholder);
     const fd = open ?? createInnerMap(shim, 1);
@@ -383,7 +383,6 @@ export function createRecordPool(options: PoolOptions): RecordPool {
           missing.push(record);
           continue;
         }
-        const { shim } = outer();
         const filled = withInnerMap(shim, idOf(record.slot), (fd) => {
           fillInnerMap(shim, fd, record.entries);
           return true;
@@ -398,7 +397,6 @@ export function createRecordPool(options: PoolOptions): RecordPool {
     },
     write: (records) => {
       for (const { slot, writes } of records) {
-        const { shim } = outer();
         const done = withInnerMap(shim, idOf(slot), (fd) => {
           innerMap(shim, fd).updateMany(writes);
           return true;

@@ -22,7 +22,8 @@ function reportOf(changes: Changes): FlushReport {
     endpointsWritten: 0,
     recordsPublished: 0,
     durationMs: 0,
-    releaseError: undefined,
+    backgroundError: undefined,
+    repaired: [],
     grownTo: undefined,
   };
 }
