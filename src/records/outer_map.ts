@@ -6,7 +6,7 @@
  * placeholder's for good: that is how a new agent recognises it.
  */
 
-import { type ArrayOfMaps, closeFd, createMap, openMapById, type Shim } from "../../ffi/mod.ts";
+import { type ArrayOfMaps, closeFd, createMap, mapInfo, openMapById, type Shim } from "../../ffi/mod.ts";
 import {
   createInnerMap,
   fillInnerMap,
@@ -84,13 +84,15 @@ export interface NewRecord {
  * Creates, fills and publishes records: one grace period a batch.
  *
  * @param threads how publishing waits (ArrayOfMaps.publish)
+ * @returns the inner maps' ids
  */
 export async function publishRecords(
   outer: ArrayOfMaps,
   records: readonly NewRecord[],
   threads: number,
-): Promise<void> {
+): Promise<number[]> {
   const { shim } = outer;
+  const ids: number[] = [];
   for (let start = 0; start < records.length; start += batchSize) {
     const assignments: { slot: number; fd: number }[] = [];
     try {
@@ -98,12 +100,14 @@ export async function publishRecords(
         const fd = createInnerMap(shim, capacity);
         assignments.push({ slot, fd });
         fillInnerMap(shim, fd, entries);
+        ids.push(mapInfo(shim, fd).id);
       }
       await outer.publish(assignments, threads);
     } finally {
       for (const { fd } of assignments) closeFd(shim, fd);
     }
   }
+  return ids;
 }
 
 /** Reads the record in a slot; `undefined` where there is none. */

@@ -163,7 +163,6 @@ export function createRecordPool(options: PoolOptions): RecordPool {
   const pending = new Map<number, number>();
   const counts = { fromSpares: 0, bursts: 0, burstRecords: 0, grown: 0, shrunk: 0, repaired: 0 };
   let header: number | undefined;
-  let idsUnknown = false;
 
   const slotBytes = (sizeClass: number) =>
     (header ??= innerMapHeader(shim)) + capacityOf(sizeClass) * innerMapShape.valueSize;
@@ -201,22 +200,18 @@ export function createRecordPool(options: PoolOptions): RecordPool {
     return { slot, capacity: capacityOf(sizeClass) };
   }
 
-  function idOf(slot: number): number {
-    const known = table.content(slot).id;
-    if (known !== 0) return known;
-    const id = outer().lookup(slot);
-    if (id === undefined || id === placeholder) throw lost(slot);
-    table.setId(slot, id);
-    return id;
-  }
-
   function lost(slot: number): RecordError {
     return new RecordError(`record ${slot} is not in the kernel: somebody else changed map records`);
   }
 
+  /** The placeholder of an outer map that is new; from then on, what its slot holds otherwise is not the agent's. */
+  function learnPlaceholder(): void {
+    placeholder ??= outer().lookup(placeholderSlot);
+  }
+
   /** Opens the placeholder; one that somebody took away is made anew. */
   async function withPlaceholder(action: (fd: number) => Promise<void>): Promise<void> {
-    placeholder ??= outer().lookup(placeholderSlot);
+    learnPlaceholder();
     const open = placeholder === undefined ? undefined : openMapById(shim, placeholder);
     const fd = open ?? createInnerMap(shim, 1);
     try {
@@ -262,6 +257,7 @@ export function createRecordPool(options: PoolOptions): RecordPool {
   async function growClasses(
     wanted: readonly (readonly [sizeClass: number, slots: number])[],
   ): Promise<number> {
+    learnPlaceholder();
     const limit = outer().info().maxEntries;
     const capacities = wanted.flatMap(([sizeClass, slots]) =>
       Array<number>(slots).fill(capacityOf(sizeClass))
@@ -294,16 +290,8 @@ export function createRecordPool(options: PoolOptions): RecordPool {
     return table.takeTop(sizeClass, count).map((slot) => ({ slot, capacity: table.content(slot).capacity }));
   }
 
-  /** Asks the kernel for the ids of what bursts made, where asking one by one would wait (before 6.8). */
-  async function learnIds(): Promise<void> {
-    if (threads === 0 || !idsUnknown) return;
-    idsUnknown = false;
-    const ids = await outer().read();
-    for (const [slot, , { id }] of table.allocated()) if (id === 0) table.setId(slot, ids.get(slot) ?? 0);
-  }
-
   async function publishPending(records: readonly RecordContent[]): Promise<void> {
-    idsUnknown = true;
+    learnPlaceholder();
     for (let start = 0; start < records.length; start += batchSize) {
       const batch = records.slice(start, start + batchSize).map(({ slot, entries }): NewRecord => ({
         slot,
@@ -311,17 +299,17 @@ export function createRecordPool(options: PoolOptions): RecordPool {
         entries,
       }));
       try {
-        await publishRecords(outer(), batch, threads);
-        for (const { slot, capacity } of batch) table.put(slot, { id: 0, capacity }, "used");
-        for (const { slot } of batch) pending.delete(slot);
+        const ids = await publishRecords(outer(), batch, threads);
+        batch.forEach(({ slot, capacity }, i) => {
+          table.put(slot, { id: ids[i], capacity }, "used");
+          pending.delete(slot);
+        });
       } catch (error) {
         // What was published is a record, the rest is not: whoever acquired them releases both.
-        const published = batch.filter(({ slot }) => {
+        for (const { slot, capacity } of batch) {
           const id = outer().lookup(slot);
-          return id !== undefined && id !== placeholder;
-        });
-        for (const { slot, capacity } of published) {
-          table.put(slot, { id: 0, capacity }, "used");
+          if (id === undefined || id === placeholder) continue;
+          table.put(slot, { id, capacity }, "used");
           pending.delete(slot);
         }
         throw error;
@@ -339,7 +327,7 @@ export function createRecordPool(options: PoolOptions): RecordPool {
       return id === placeholder ? undefined : id;
     };
     for (const [slot, is, { id }] of [...table.allocated()]) {
-      if (seen.get(slot) === id || id === 0 && seen.has(slot)) continue;
+      if (seen.get(slot) === id) continue;
       // It may have changed hands since it was read: what it holds now decides.
       if (table.state(slot) !== is || table.content(slot).id !== id || holds(slot) === id) continue;
       if (is === "used") lost.push(slot);
@@ -383,7 +371,7 @@ export function createRecordPool(options: PoolOptions): RecordPool {
           missing.push(record);
           continue;
         }
-        const filled = withInnerMap(shim, idOf(record.slot), (fd) => {
+        const filled = withInnerMap(shim, table.content(record.slot).id, (fd) => {
           fillInnerMap(shim, fd, record.entries);
           return true;
         });
@@ -397,7 +385,7 @@ export function createRecordPool(options: PoolOptions): RecordPool {
     },
     write: (records) => {
       for (const { slot, writes } of records) {
-        const done = withInnerMap(shim, idOf(slot), (fd) => {
+        const done = withInnerMap(shim, table.content(slot).id, (fd) => {
           innerMap(shim, fd).updateMany(writes);
           return true;
         });
@@ -414,7 +402,6 @@ export function createRecordPool(options: PoolOptions): RecordPool {
       const wanted = corrections();
       await free(wanted.flatMap(([sizeClass, slots]) => slots < 0 ? takeTop(sizeClass, -slots) : []));
       await growClasses(wanted.filter(([, slots]) => slots > 0));
-      await learnIds();
     },
     growClass: (sizeClass, count) => growClasses([[sizeClass, count]]),
     shrinkClass: async (sizeClass, count) => {

@@ -20,7 +20,7 @@ const FREE = 0, RESERVED = 1, SPARE = 2, USED = 3;
 
 /** What is in a slot. */
 export interface SlotContent {
-  /** The inner map's id; 0 where nobody has asked the kernel yet. */
+  /** The inner map's id. */
   readonly id: number;
   /** The entries it has room for. */
   readonly capacity: number;
@@ -35,8 +35,6 @@ export interface ClassCount {
 export interface SlotTable {
   state(slot: number): SlotState;
   content(slot: number): SlotContent;
-  /** Notes the id of an inner map that is there. */
-  setId(slot: number, id: number): void;
   /** Reserves the lowest free slots. @param limit none at or above it; fewer are given where it is reached */
   takeFree(count: number, limit?: number): number[];
   /** Reserves one slot that is free or spare. */
@@ -119,9 +117,6 @@ export function createSlotTable(first: number): SlotTable {
   return {
     state: (slot) => slot >= first && slot < end ? states[state[slot]] : "free",
     content: (slot) => ({ id: ids[slot], capacity: capacities[slot] }),
-    setId: (slot, id) => {
-      ids[slot] = id;
-    },
     takeFree: (count, limit = Infinity) => {
       const taken: number[] = [];
       while (taken.length < count) {
