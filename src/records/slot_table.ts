@@ -55,7 +55,7 @@ export interface SlotTable {
   /** Slots that hold an inner map, with their state. */
   allocated(): Generator<readonly [slot: number, state: "spare" | "used", content: SlotContent]>;
   readonly used: number;
-  /** One more than the highest slot that was ever taken: what the outer map must have room for. */
+  /** One more than the highest slot that is not free: what the outer map must have room for. */
   readonly end: number;
 }
 
@@ -71,7 +71,7 @@ export function createSlotTable(first: number): SlotTable {
   let usedSlots = 0;
   const used = new Uint32Array(classCount);
   const allocated = new Uint32Array(classCount);
-  /** May hold slots that are free (or spare) no more: asked for their state when they come up. */
+  /** May hold slots that are free (or spare) no more, or beyond `end`: asked for their state when they come up. */
   const free = createMinHeap();
   const spares = new Map<number, MinHeap>();
 
@@ -123,7 +123,7 @@ export function createSlotTable(first: number): SlotTable {
         if (holes === 0 && end < limit) extendTo(end);
         const slot = free.pop();
         if (slot === undefined) break;
-        if (state[slot] !== FREE) continue;
+        if (slot >= end || state[slot] !== FREE) continue;
         if (slot >= limit) {
           free.push(slot);
           break;
@@ -150,6 +150,8 @@ export function createSlotTable(first: number): SlotTable {
         holes++;
         free.push(slot);
       }
+      // A mesh that was refused for its size must not leave its size behind.
+      for (; end > first && state[end - 1] === FREE; end--) holes--;
     },
     put: (slot, { id, capacity }, to) => {
       expect(slot, RESERVED, "fill");
