@@ -22,7 +22,7 @@ import {
   probeFeatures,
   removePins,
 } from "../src/dataplane/mod.ts";
-import { defaultWatermarks } from "../src/records/mod.ts";
+import { defaultWatermarks, type Watermarks } from "../src/records/mod.ts";
 import { bpffsPath, type Cgroup, isLeftover, ownedName } from "../src/host/mod.ts";
 
 const prefix = "weft-bench";
@@ -43,19 +43,31 @@ export function removeLeftoverPins(shim: Shim): void {
   }
 }
 
+/** What an agent may have that is not as `weft run` has it. */
+export interface AgentTuning {
+  /** First size of map records. */
+  readonly records?: number;
+  readonly watermarks?: Watermarks;
+}
+
 /** Starts with nothing in the kernel. @param name tells agents of one process apart */
-export function startAgent(shim: Shim, cgroup: Cgroup, name: string): BenchAgent {
+export function startAgent(
+  shim: Shim,
+  cgroup: Cgroup,
+  name: string,
+  { records = defaultSizes.records, watermarks = defaultWatermarks }: AgentTuning = {},
+): BenchAgent {
   const pinRoot = `${bpffsPath}/${ownedName(prefix, name)}`;
   Deno.mkdirSync(pinRoot, { mode: 0o700 });
   const fd = openDirectory(shim, cgroup.path);
   const datapath = openDatapath(shim, {
     paths: pinPaths(pinRoot),
-    sizes: defaultSizes,
+    sizes: { ...defaultSizes, records },
     socketSizes: defaultSocketSizes,
     cgroup: { fd, id: cgroup.id },
     features: probeFeatures(shim),
     publishThreads: 0,
-    watermarks: defaultWatermarks,
+    watermarks,
     maxRecords: 2 ** 24,
   });
   let attachMs = 0;

@@ -12,6 +12,7 @@ import { bpfBenchmark } from "./bpf_benchmark.ts";
 import { connectBenchmark } from "./connect_benchmark.ts";
 import { memoryBenchmark } from "./memory_benchmark.ts";
 import { programmingBenchmark } from "./programming_benchmark.ts";
+import { recordsBenchmark } from "./records_benchmark.ts";
 import { outputDirectory } from "./tools.ts";
 
 const benchmarks: readonly Benchmark[] = [
@@ -19,6 +20,7 @@ const benchmarks: readonly Benchmark[] = [
   bpfBenchmark,
   programmingBenchmark,
   memoryBenchmark,
+  recordsBenchmark,
 ];
 
 const usage = `usage: bench [NAME...] [--quick] [-o json]

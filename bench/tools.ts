@@ -11,20 +11,13 @@ export const outputDirectory = directory;
 /** The object of empty programs, as the shim's payload knows it. */
 export const emptyObject = "bench/empty";
 
-/** Compiles the program that times connections; its path. */
-export async function buildConnect(): Promise<string> {
+/** Compiles one of the benchmarks' C programs, bench/NAME.c; its path. */
+export async function buildProgram(name: "connect" | "churn"): Promise<string> {
   await Deno.mkdir(directory, { recursive: true });
-  const output = `${directory}/connect`;
+  const output = `${directory}/${name}`;
   await run([
-    "gcc",
-    "-O2",
-    "-std=gnu11",
-    "-Wall",
-    "-Wextra",
-    "-Werror",
-    "-o",
-    output,
-    `${root}bench/connect.c`,
+    ..."gcc -O2 -std=gnu11 -Wall -Wextra -Werror -pthread".split(" "),
+    ...["-o", output, `${root}bench/${name}.c`],
   ]);
   return output;
 }

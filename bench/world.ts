@@ -18,7 +18,7 @@ import {
   vipOf,
   withIpv6Service,
 } from "./mesh.ts";
-import { buildConnect, buildEmpty, emptyObject } from "./tools.ts";
+import { buildEmpty, buildProgram, emptyObject } from "./tools.ts";
 
 /** Services of the mesh. */
 export const worldServices = 5000;
@@ -52,7 +52,7 @@ export interface World extends AsyncDisposable {
 export async function createWorld(shim: Shim, say: (line: string) => void): Promise<World> {
   await using stack = new AsyncDisposableStack();
   await removeLeftoverCgroups(cgroup2Mount(), "weft-bench");
-  const program = await buildConnect();
+  const program = await buildProgram("connect");
   await buildEmpty();
   const memory = stack.use(enterMemoryCgroup(say));
   const top = stack.use(createCgroup(cgroup2Mount(), ownedName("weft-bench", "world")));

@@ -296,7 +296,10 @@ export class ArrayOfMaps implements Disposable {
     const capacities = Uint32Array.from(places, (place) => place.capacity);
     const ids = new Uint32Array(places.length);
     const name = cstring(shape.name.slice(0, 15));
-    for (const _ of places) this.shim.count(`${shape.name}.create`);
+    for (const _ of places) {
+      this.shim.count(`${shape.name}.create`);
+      this.shim.count(`${shape.name}.info`);
+    }
     for (let i = 0; i < (threads === 0 ? 1 : places.length); i++) this.shim.count(`${this.name}.publish`);
     const { valueSize, flags = 0 } = shape;
     const result = await this.shim.call.weft_map_publish_new(
