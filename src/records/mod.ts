@@ -6,6 +6,7 @@ export {
   createOuterMap,
   type FoundSlots,
   type NewRecord,
+  ownSlots,
   publishRecords,
   readRecord,
   readSlots,
@@ -20,5 +21,5 @@ export {
   type RecordWrite,
 } from "./pool.ts";
 export { RecordError } from "./record_error.ts";
-export { capacityFor } from "./size_class.ts";
+export { capacityFor, classOf } from "./size_class.ts";
 export { defaultWatermarks, type Watermarks } from "./watermarks.ts";

@@ -120,12 +120,19 @@ export function readRecord(outer: ArrayOfMaps, slot: number) {
 export interface FoundSlots {
   /** The placeholder's map id; `undefined` where somebody took it away. */
   readonly placeholder: number | undefined;
-  /** Inner maps by slot, those with the placeholder left out. */
+  /** Inner maps by slot, each of which is in no other slot. */
   readonly allocated: ReadonlyMap<number, { readonly id: number; readonly capacity: number }>;
 }
 
+/** The slots that hold an inner map of their own: not the placeholder, and none that somebody put into several slots. */
+export function ownSlots(slots: ReadonlyMap<number, number>): Map<number, number> {
+  const holders = new Map<number, number>();
+  for (const id of slots.values()) holders.set(id, (holders.get(id) ?? 0) + 1);
+  return new Map(slots.entries().filter(([slot, id]) => slot !== placeholderSlot && holders.get(id) === 1));
+}
+
 /**
- * Which slots hold an inner map of their own.
+ * What is in which slots.
  *
  * @param slots map ids by slot, as read from the outer map
  * @param known capacities by map id; the others are asked for
@@ -135,12 +142,10 @@ export function readSlots(
   slots: ReadonlyMap<number, number>,
   known: ReadonlyMap<number, number>,
 ): FoundSlots {
-  const placeholder = slots.get(placeholderSlot);
   const allocated = new Map<number, { id: number; capacity: number }>();
-  for (const [slot, id] of slots) {
-    if (id === placeholder || slot === placeholderSlot) continue;
+  for (const [slot, id] of ownSlots(slots)) {
     const capacity = known.get(id) ?? readCapacity(outer.shim, id);
     if (capacity !== undefined) allocated.set(slot, { id, capacity });
   }
-  return { placeholder, allocated };
+  return { placeholder: slots.get(placeholderSlot), allocated };
 }

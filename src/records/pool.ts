@@ -33,8 +33,15 @@ import { capacityOf, checkLength, classCount, classOf } from "./size_class.ts";
 import { createSlotTable } from "./slot_table.ts";
 import { correction, stepOf, type Watermarks } from "./watermarks.ts";
 
-/** A record with no spare in its class takes one of the next classes, so that an odd one need not wait: up to twice its size. */
+/**
+ * A record with no spare in its class takes one of the next classes, up to twice its size, so that an odd one need not wait. Only
+ * so many before the next publish: of a burst the others wait anyway, and should have the size that is theirs.
+ */
 const classesAbove = 4;
+const mostBorrowed = 16;
+
+/** Classes that nothing uses, but whose neighbour may grow into, keep spares only where one costs no more than this, in bytes. */
+const cheap = 1024;
 
 /** A place for a record: nothing names it yet. */
 export interface Acquired {
@@ -161,6 +168,7 @@ export function createRecordPool(options: PoolOptions): RecordPool {
   }
   /** Acquired and without an inner map, with the class that each is to have. */
   const pending = new Map<number, number>();
+  let borrowed = 0;
   const counts = { fromSpares: 0, bursts: 0, burstRecords: 0, grown: 0, shrunk: 0, repaired: 0 };
   let header: number | undefined;
 
@@ -180,7 +188,8 @@ export function createRecordPool(options: PoolOptions): RecordPool {
       const { used, allocated } = table.count(sizeClass);
       const fill = { used: used + coming[sizeClass], allocated: allocated + coming[sizeClass] };
       if (fill.allocated + below > 0) {
-        const slots = correction(watermarks, fill, stepFor(sizeClass), below > 0);
+        const next = below > 0 && slotBytes(sizeClass) <= cheap;
+        const slots = correction(watermarks, fill, stepFor(sizeClass), next);
         if (slots !== 0) all.push([sizeClass, slots]);
       }
       below = fill.used;
@@ -190,10 +199,12 @@ export function createRecordPool(options: PoolOptions): RecordPool {
 
   function acquire(length: number): Acquired {
     const sizeClass = classOf(checkLength(length));
-    const last = Math.min(sizeClass + classesAbove, classCount - 1);
+    const last = borrowed < mostBorrowed ? Math.min(sizeClass + classesAbove, classCount - 1) : sizeClass;
     for (let one = sizeClass; one <= last; one++) {
       const slot = table.takeSpare(one);
-      if (slot !== undefined) return { slot, capacity: table.content(slot).capacity };
+      if (slot === undefined) continue;
+      if (one > sizeClass) borrowed++;
+      return { slot, capacity: table.content(slot).capacity };
     }
     const [slot] = table.takeFree(1);
     pending.set(slot, sizeClass);
@@ -365,6 +376,7 @@ export function createRecordPool(options: PoolOptions): RecordPool {
       return acquire(length);
     },
     publish: async (records) => {
+      borrowed = 0;
       const missing: RecordContent[] = [];
       for (const record of records) {
         if (pending.has(record.slot)) {

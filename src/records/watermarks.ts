@@ -23,7 +23,7 @@ export interface Fill {
 /** An adaptive step is a quarter of what is used, between these and within these bytes. */
 const smallestStep = 4;
 const largestStep = 64;
-const largestStepBytes = 32 * 1024;
+const largestStepBytes = 4 * 1024;
 
 /**
  * The step of a class: small where the class is little used or its inner maps are large, so that spares cost little.
