@@ -17,6 +17,7 @@ import {
   innerMap,
   innerMapHeader,
   innerMapShape,
+  readCapacity,
   type RecordEntries,
   withInnerMap,
 } from "./inner_map.ts";
@@ -30,7 +31,7 @@ import {
 } from "./outer_map.ts";
 import { RecordError } from "./record_error.ts";
 import { capacityOf, checkLength, classCount, classOf } from "./size_class.ts";
-import { createSlotTable } from "./slot_table.ts";
+import { createSlotTable, type SlotContent } from "./slot_table.ts";
 import { correction, stepOf, type Watermarks } from "./watermarks.ts";
 
 /**
@@ -109,7 +110,7 @@ export interface RecordPool {
    * Gives records up. The caller has waited for a grace period since the last word naming them was changed: from now on they
    * may be used for others.
    *
-   * @throws {RecordError} for a slot that holds no record
+   * @throws {RecordError} for a slot that holds no record, or is named twice: then none is released
    */
   release(slots: readonly number[]): void;
   /** Grows and shrinks the classes by their watermarks, on another thread. One at a time. */
@@ -168,6 +169,8 @@ export function createRecordPool(options: PoolOptions): RecordPool {
   }
   /** Acquired and without an inner map, with the class that each is to have. */
   const pending = new Map<number, number>();
+  /** Acquired spares whose inner maps turned out to be gone. */
+  const gone = new Set<number>();
   let borrowed = 0;
   const counts = { fromSpares: 0, bursts: 0, burstRecords: 0, grown: 0, shrunk: 0, repaired: 0 };
   let header: number | undefined;
@@ -211,6 +214,11 @@ export function createRecordPool(options: PoolOptions): RecordPool {
     return { slot, capacity: capacityOf(sizeClass) };
   }
 
+  function expectRecord(slot: number, action: string): void {
+    if (table.state(slot) === "used") return;
+    throw new RecordError(`cannot ${action} slot ${slot}: it holds no record`);
+  }
+
   function lost(slot: number): RecordError {
     return new RecordError(`record ${slot} is not in the kernel: somebody else changed map records`);
   }
@@ -236,17 +244,32 @@ export function createRecordPool(options: PoolOptions): RecordPool {
     }
   }
 
+  /** Nothing is there that could be taken: a later record, or the next audit, finds the slot free. */
+  function forgetSpare(slot: number): void {
+    table.reserve(slot);
+    table.giveFree([slot]);
+    counts.repaired++;
+  }
+
   async function clear(slots: readonly number[]): Promise<void> {
     if (slots.length === 0) return;
     await withPlaceholder((fd) => outer().publish(slots.map((slot) => ({ slot, fd })), threads));
   }
 
+  /** What the kernel holds in a slot, whoever put it there. */
+  function inKernel(slot: number): SlotContent | undefined {
+    const id = outer().lookup(slot);
+    if (id === undefined || id === placeholder) return undefined;
+    const capacity = readCapacity(shim, id);
+    return capacity === undefined ? undefined : { id, capacity };
+  }
+
   /** After a publish that failed midway: what the kernel holds decides, slot by slot. */
   function lookAgain(places: readonly Acquired[]): void {
-    for (const { slot, capacity } of places) {
-      const id = outer().lookup(slot);
-      if (id === undefined || id === placeholder) table.giveFree([slot]);
-      else table.put(slot, { id, capacity }, "spare");
+    for (const { slot } of places) {
+      const found = inKernel(slot);
+      if (found) table.put(slot, found, "spare");
+      else table.giveFree([slot]);
     }
   }
 
@@ -317,10 +340,10 @@ export function createRecordPool(options: PoolOptions): RecordPool {
         });
       } catch (error) {
         // What was published is a record, the rest is not: whoever acquired them releases both.
-        for (const { slot, capacity } of batch) {
-          const id = outer().lookup(slot);
-          if (id === undefined || id === placeholder) continue;
-          table.put(slot, { id, capacity }, "used");
+        for (const { slot } of batch) {
+          const found = inKernel(slot);
+          if (!found) continue;
+          table.put(slot, found, "used");
           pending.delete(slot);
         }
         throw error;
@@ -329,6 +352,7 @@ export function createRecordPool(options: PoolOptions): RecordPool {
   }
 
   async function audit(): Promise<Audit> {
+    learnPlaceholder();
     const seen = await outer().read();
     const repairs: string[] = [];
     const lost: number[] = [];
@@ -338,9 +362,8 @@ export function createRecordPool(options: PoolOptions): RecordPool {
       return id === placeholder ? undefined : id;
     };
     for (const [slot, is, { id }] of [...table.allocated()]) {
-      if (seen.get(slot) === id) continue;
       // It may have changed hands since it was read: what it holds now decides.
-      if (table.state(slot) !== is || table.content(slot).id !== id || holds(slot) === id) continue;
+      if (seen.get(slot) === id || holds(slot) === id) continue;
       if (is === "used") lost.push(slot);
       else {
         table.reserve(slot);
@@ -349,20 +372,23 @@ export function createRecordPool(options: PoolOptions): RecordPool {
       }
     }
     for (const [slot, id] of seen) {
-      if (
-        slot === placeholderSlot || id === placeholder || table.state(slot) !== "free" || pending.has(slot)
-      ) continue;
+      if (slot === placeholderSlot || id === placeholder || table.state(slot) !== "free") continue;
       if (holds(slot) === undefined) continue;
       table.reserve(slot);
       strays.push(slot);
       repairs.push(`slot ${slot} of map records held an inner map that is not the agent's`);
     }
-    if (seen.get(placeholderSlot) !== placeholder) {
-      repairs.push(`slot ${placeholderSlot} of map records has lost its placeholder`);
-      await withPlaceholder((fd) => outer().publish([{ slot: placeholderSlot, fd }], threads));
+    const isPlaceholder = (id: number | undefined) => id !== undefined && id === placeholder;
+    try {
+      if (!isPlaceholder(seen.get(placeholderSlot)) && !isPlaceholder(outer().lookup(placeholderSlot))) {
+        repairs.push(`slot ${placeholderSlot} of map records has lost its placeholder`);
+        await withPlaceholder((fd) => outer().publish([{ slot: placeholderSlot, fd }], threads));
+      }
+      await clear(strays);
+    } finally {
+      // Where that failed, the next audit finds what they hold.
+      table.giveFree(strays);
     }
-    await clear(strays);
-    table.giveFree(strays);
     counts.repaired += repairs.length;
     return { repairs, lost };
   }
@@ -370,9 +396,7 @@ export function createRecordPool(options: PoolOptions): RecordPool {
   return {
     acquire,
     grow: (slot, length) => {
-      if (table.state(slot) !== "used") {
-        throw new RecordError(`cannot grow slot ${slot}: it holds no record`);
-      }
+      expectRecord(slot, "grow");
       return acquire(length);
     },
     publish: async (records) => {
@@ -383,11 +407,15 @@ export function createRecordPool(options: PoolOptions): RecordPool {
           missing.push(record);
           continue;
         }
+        expectRecord(record.slot, "fill");
         const filled = withInnerMap(shim, table.content(record.slot).id, (fd) => {
           fillInnerMap(shim, fd, record.entries);
           return true;
         });
-        if (!filled) throw lost(record.slot);
+        if (!filled) {
+          gone.add(record.slot);
+          throw lost(record.slot);
+        }
         counts.fromSpares++;
       }
       if (missing.length === 0) return;
@@ -396,6 +424,7 @@ export function createRecordPool(options: PoolOptions): RecordPool {
       counts.burstRecords += missing.length;
     },
     write: (records) => {
+      for (const { slot } of records) expectRecord(slot, "write");
       for (const { slot, writes } of records) {
         const done = withInnerMap(shim, table.content(slot).id, (fd) => {
           innerMap(shim, fd).updateMany(writes);
@@ -405,9 +434,16 @@ export function createRecordPool(options: PoolOptions): RecordPool {
       }
     },
     release: (slots) => {
+      const released = new Set<number>();
       for (const slot of slots) {
+        if (released.has(slot)) throw new RecordError(`cannot release slot ${slot} twice`);
+        if (!pending.has(slot)) expectRecord(slot, "release");
+        released.add(slot);
+      }
+      for (const slot of released) {
         if (pending.delete(slot)) table.giveFree([slot]);
         else table.giveSpare(slot);
+        if (gone.delete(slot)) forgetSpare(slot);
       }
     },
     tend: async () => {

@@ -69,7 +69,7 @@ export function u32Key(index: number): string {
 }
 
 /** The index that `u32Key` made a key of. */
-function numberOf(key: string): number {
+export function numberOf(key: string): number {
   return (key.charCodeAt(0) | key.charCodeAt(1) << 8 | key.charCodeAt(2) << 16 | key.charCodeAt(3) << 24) >>>
     0;
 }

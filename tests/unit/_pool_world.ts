@@ -11,7 +11,8 @@ import {
   type RecordPool,
 } from "../../src/records/mod.ts";
 import { capacityOf, classServedBy } from "../../src/records/size_class.ts";
-import { createFakeKernel, type FakeKernel, type FakeMap, u32Key } from "./_fake_kernel.ts";
+import { createInnerMap, innerMap } from "../../src/records/inner_map.ts";
+import { createFakeKernel, type FakeKernel, type FakeMap, numberOf, u32Key } from "./_fake_kernel.ts";
 
 type Entry = workload.RecordEntry;
 type Random = () => number;
@@ -71,14 +72,21 @@ export async function publishAll(
   return contents.map(({ slot }) => slot);
 }
 
-/** Publishes take a while, during which others may run: they go element by element. */
-export function makePublishesSlow({ shim: { call } }: FakeKernel, random: Random): void {
-  const { weft_map_publish: publish, weft_map_publish_new: publishNew } = call;
+/** Publishing and reading takes a while, during which others may run; publishing goes element by element. */
+export function makeSlow({ shim: { call } }: FakeKernel, random: Random): void {
+  const { weft_map_publish: publish, weft_map_publish_new: publishNew, weft_map_read_slots_aside: read } =
+    call;
   const pause = async () => {
     for (let count = Math.floor(random() * 12); count > 0; count--) await null;
   };
   const one = (buffer: unknown, i: number) => (buffer as Uint32Array<ArrayBuffer>).subarray(i, i + 1);
-  const slow: Pick<typeof call, "weft_map_publish" | "weft_map_publish_new"> = {
+  const slow: Pick<typeof call, "weft_map_publish" | "weft_map_publish_new" | "weft_map_read_slots_aside"> = {
+    weft_map_read_slots_aside: async (...call) => {
+      await pause();
+      const result = await read(...call);
+      await pause();
+      return result;
+    },
     weft_map_publish: async (fd, slots, fds, count, threads) => {
       for (let i = 0; i < count; i++) {
         await pause();
@@ -108,11 +116,20 @@ export function idIn(kernel: FakeKernel, slot: number): number | undefined {
   return id && new DataView(id.buffer, id.byteOffset).getUint32(0, true);
 }
 
-/** Somebody else puts a map into a slot, or takes it out (no id). */
-export function tamper(kernel: FakeKernel, slot: number, id: number | undefined): void {
+/** Somebody else puts a map into a slot, or takes out what is there (no id). A map that is in no slot then is gone. */
+export function tamper(kernel: FakeKernel, slot: number, id?: number): void {
   const { values } = kernel.map("records");
+  const before = idIn(kernel, slot);
   if (id === undefined) values.delete(u32Key(slot));
   else values.set(u32Key(slot), new Uint8Array(Uint32Array.of(id).buffer));
+  const held = [...values.keys()].some((key) => idIn(kernel, numberOf(key)) === before);
+  if (before !== undefined && !held) (kernel.maps as Map<number, FakeMap>).delete(before);
+}
+
+/** A map of somebody else's. */
+export function foreignMap({ shim }: FakeKernel, capacity: number): number {
+  using map = innerMap(shim, createInnerMap(shim, capacity));
+  return map.info().id;
 }
 
 /**
@@ -181,6 +198,8 @@ export interface PoolModel {
   releaseForgotten(): void;
   /** Has the pool do something in the background; one after the other. */
   inBackground(action: (pool: RecordPool) => Promise<unknown>): void;
+  /** Has the pool compared with the kernel meanwhile: nothing is wrong. */
+  audit(): void;
   settle(): Promise<void>;
   /** Asserts all that holds at any time; and where nothing is under way, that the pool agrees with the kernel. */
   assertSound(): void;
@@ -200,10 +219,11 @@ export function createPoolModel(random: Random, world: PoolWorld, left?: Left): 
   /** What is being written in place. */
   const writing = new Map<number, Entry[]>();
   let background: Promise<unknown> = Promise.resolve();
+  let audits: Promise<unknown> = Promise.resolve();
   let underWay = 0;
   let violation: unknown;
   let seed = 1;
-  makePublishesSlow(kernel, random);
+  makeSlow(kernel, random);
 
   const read = (slot: number, length: number) => readRecord(outer, slot)!.entries.slice(0, length);
   function assertHeld(slot: number, { id, entries }: Held): void {
@@ -311,8 +331,18 @@ export function createPoolModel(random: Random, world: PoolWorld, left?: Left): 
         if (!(error instanceof KernelError)) violation ??= error;
       }).finally(() => underWay--);
     },
+    audit: () => {
+      underWay++;
+      audits = audits.then(() => pool.audit()).then((found) =>
+        assert.deepEqual(found, { repairs: [], lost: [] })
+      )
+        .catch((error) => {
+          if (!(error instanceof KernelError)) violation ??= error;
+        }).finally(() => underWay--);
+    },
     settle: async () => {
       await background;
+      await audits;
     },
     assertSound: () => {
       if (violation) throw violation;

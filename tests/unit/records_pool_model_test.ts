@@ -19,7 +19,7 @@ async function step(random: Random, model: PoolModel): Promise<void> {
   const slots = [...model.named.keys()];
   const sizeClass = classOf(randomLength(random));
   const count = below(random, 12);
-  const choice = below(random, slots.length > 0 ? 12 : 6);
+  const choice = below(random, slots.length > 0 ? 13 : 7);
   switch (choice) {
     case 0:
     case 1:
@@ -38,19 +38,22 @@ async function step(random: Random, model: PoolModel): Promise<void> {
       await model.settle();
       break;
     case 6:
+      model.audit();
+      break;
     case 7:
+    case 8:
       await model.grow(oneOf(random, slots), randomLength(random));
       break;
-    case 8:
+    case 9:
       model.write(oneOf(random, slots));
       break;
-    case 9:
+    case 10:
       model.forget(oneOf(random, slots));
       break;
-    case 10:
+    case 11:
       for (const slot of slots) if (random() < 0.4) model.forget(slot);
       break;
-    case 11:
+    case 12:
       model.releaseForgotten();
       break;
   }
