@@ -125,23 +125,21 @@ describe("the step", () => {
     assert.equal(stepOf({ ...defaultWatermarks, step: 5 }, 1_000_000, 1000), 5);
   });
 
-  it("adapts: a quarter of what is used, from 4 to 64 slots and 32 KiB", () => {
-    const step = (bytes: number, used: number) => stepOf(defaultWatermarks, bytes, used);
-    assert.deepEqual([0, 1, 16, 17, 40, 256, 10_000].map((used) => step(400, used)), [
-      4,
-      4,
-      4,
-      5,
-      10,
-      64,
-      64,
-    ]);
-    assert.deepEqual([512, 1024, 16_384, 16_385, 1_000_000].map((bytes) => step(bytes, 1000)), [
-      64,
-      32,
-      2,
-      1,
-      1,
-    ]);
+  it("adapts: a quarter of what is used, from 4 to 64 slots", () => {
+    const step = (used: number) => stepOf(defaultWatermarks, 1, used);
+    assert.deepEqual([0, 1, 16, 17, 40, 256, 10_000].map(step), [4, 4, 4, 5, 10, 64, 64]);
+  });
+
+  it("costs little where inner maps are large: one slot, or some KiB", () => {
+    for (const used of [0, 20, 1000]) {
+      let last = Infinity;
+      for (let bytes = 320; bytes < 1_000_000; bytes = Math.ceil(bytes * 1.1)) {
+        const step = stepOf(defaultWatermarks, bytes, used);
+        assert.ok(Number.isInteger(step) && step >= 1 && step <= last, `${step} slots of ${bytes} bytes`);
+        assert.ok(step === 1 || step * bytes <= 32 * 1024, `${step} slots of ${bytes} bytes`);
+        last = step;
+      }
+      assert.equal(last, 1);
+    }
   });
 });
