@@ -1,10 +1,11 @@
 /**
  * Runs the tests and prints as its very last line `N passed, N failed, N skipped`.
  *
- *     deno run -A scripts/test.ts [unit] [kernel] [e2e] [--filter TEXT]
+ *     deno run -A scripts/test.ts [unit] [kernel] [e2e] [--filter TEXT] [--no-check]
  *
  * Without a name all three run. Kernel and end-to-end tests need root and run one file after another, for they share the
- * kernel. `--filter` takes only the groups (the outermost `describe`) whose name contains the text.
+ * kernel. `--filter` takes only the groups (the outermost `describe`) whose name contains the text. `--no-check` does not check
+ * types, which takes minutes on an emulated processor.
  */
 
 import { parseArgs } from "@std/cli/parse-args";
@@ -15,13 +16,15 @@ const suites = ["unit", "kernel", "e2e"] as const;
 type Suite = typeof suites[number];
 
 function usage(problem: string): never {
-  console.error(`test: ${problem}\nusage: test.ts [${suites.join("] [")}] [--filter TEXT]`);
+  console.error(`test: ${problem}\nusage: test.ts [${suites.join("] [")}] [--filter TEXT] [--no-check]`);
   Deno.exit(2);
 }
 
-function readArguments(): { asked: readonly Suite[]; filter?: string } {
+/** Which tests to run, and which flags `deno test` gets. */
+function readArguments(): { asked: readonly Suite[]; flags: readonly string[] } {
   const parsed = parseArgs(Deno.args, {
     string: ["_", "filter"],
+    boolean: ["no-check"],
     unknown: (arg, key) => key === undefined || usage(`unknown flag ${arg}`),
   });
   const names = parsed._.map(String);
@@ -30,7 +33,10 @@ function readArguments(): { asked: readonly Suite[]; filter?: string } {
   if (parsed.filter === "") usage("--filter needs a text");
   return {
     asked: names.length === 0 ? suites : suites.filter((suite) => names.includes(suite)),
-    filter: parsed.filter as string | undefined,
+    flags: [
+      ...(parsed.filter === undefined ? [] : ["--filter", `${parsed.filter}`]),
+      ...(parsed["no-check"] ? ["--no-check"] : []),
+    ],
   };
 }
 
@@ -47,7 +53,7 @@ async function testFiles(suite: Suite): Promise<string[]> {
 }
 
 /** Runs one suite, its output going where ours goes. */
-async function runSuite(suite: Suite, filter?: string): Promise<Counts> {
+async function runSuite(suite: Suite, flags: readonly string[]): Promise<Counts> {
   const files = await testFiles(suite);
   if (files.length === 0) return { passed: 0, failed: 0, skipped: 0 };
   if (suite !== "unit" && Deno.uid() !== 0) {
@@ -62,7 +68,7 @@ async function runSuite(suite: Suite, filter?: string): Promise<Counts> {
       "test",
       "-A",
       `--junit-path=${junit}`,
-      ...(filter === undefined ? [] : ["--filter", filter]),
+      ...flags,
       ...files,
     ],
     cwd: root,
@@ -78,10 +84,10 @@ async function runSuite(suite: Suite, filter?: string): Promise<Counts> {
   return { ...counts, failed: 1 };
 }
 
-const { asked, filter } = readArguments();
+const { asked, flags } = readArguments();
 const total = { passed: 0, failed: 0, skipped: 0 };
 for (const suite of asked) {
-  const counts = await runSuite(suite, filter);
+  const counts = await runSuite(suite, flags);
   total.passed += counts.passed;
   total.failed += counts.failed;
   total.skipped += counts.skipped;
