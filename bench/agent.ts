@@ -22,10 +22,12 @@ import {
   probeFeatures,
   removePins,
 } from "../src/dataplane/mod.ts";
+import { placeOn } from "../src/locality/mod.ts";
 import { defaultWatermarks, type Watermarks } from "../src/records/mod.ts";
 import { bpffsPath, type Cgroup, isLeftover, ownedName } from "../src/host/mod.ts";
 
 const prefix = "weft-bench";
+const anywhere = placeOn("");
 
 /** The programs and maps of one agent, attached from its first flush on. */
 export interface BenchAgent extends AsyncDisposable {
@@ -73,7 +75,7 @@ export function startAgent(
   let attachMs = 0;
   const controller = createController({
     datapath,
-    node: { network: "" },
+    node: () => anywhere,
     onFlush: (_, first) => {
       if (!first) return;
       const start = performance.now();

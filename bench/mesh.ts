@@ -42,6 +42,8 @@ function workload(uid: string, address: string, service: string, port: number): 
     hostname: "",
     waypoint: null,
     networkGateway: null,
+    protocol: "TCP",
+    networkMode: "Standard",
     services: new Map([[`bench/${service}`, new Map([[servicePort, port]])]]),
     authorizationPolicies: [],
   };

@@ -20,6 +20,7 @@ import {
   sweepFlows,
 } from "../dataplane/mod.ts";
 import { cgroupId, ensureBpffs, HostError } from "../host/mod.ts";
+import { createNodeFinder } from "../locality/mod.ts";
 import { serveAdmin } from "../observe/admin_server.ts";
 import type { Logger } from "../observe/log.ts";
 import { agentStatus } from "./agent_status.ts";
@@ -28,6 +29,7 @@ import type { AgentOptions } from "./options.ts";
 import { probePublishThreads } from "./publish_threads.ts";
 import { watchRefusals } from "./refusals.ts";
 import { runtimePaths } from "./runtime_paths.ts";
+import { explainView } from "./explain_view.ts";
 import { recordsView } from "./records_view.ts";
 import { createSource, followFile } from "./source.ts";
 import { endpointViews, serviceViews, workloadViews } from "./views.ts";
@@ -94,9 +96,10 @@ export async function runAgent(
 
   const startedAt = new Date();
   const source = createSource(options.meshFile, log);
+  const node = createNodeFinder(options.node);
   const controller = createController({
     datapath,
-    node: { network: options.network },
+    node: (snapshot) => node.place(snapshot),
     onFlush: (report, first) => {
       if (report.grownTo) {
         log.warn("the mesh outgrew the maps: moved to a larger generation", { ...report.grownTo });
@@ -121,10 +124,11 @@ export async function runAgent(
   let attached = false;
   const admin = serveAdmin(runtime.socket, {
     status: () =>
-      agentStatus({ shim, options, paths, cgroup, datapath, controller, source, startedAt, attached }),
-    services: () => serviceViews(datapath, controller.state.applied, options.network),
+      agentStatus({ shim, options, paths, cgroup, datapath, controller, node, source, startedAt, attached }),
+    services: () => serviceViews(datapath, controller.state.applied, options.node.network),
     workloads: () => workloadViews(controller.state.applied),
-    endpoints: (service) => endpointViews(datapath, controller, service, options.network),
+    endpoints: (service) => endpointViews(datapath, controller, service, options.node.network),
+    explain: (to, protocol) => explainView(controller, to, protocol),
     records: () => recordsView(datapath, options.watermarks),
   });
   const timers: ReturnType<typeof setInterval>[] = [];

@@ -2,6 +2,7 @@
 
 import type { Shim } from "../../ffi/mod.ts";
 import { type Controller, type Datapath, hookStatuses, type PinPaths } from "../dataplane/mod.ts";
+import { type NodeFinder, type Place, placeOn } from "../locality/mod.ts";
 import type { StatusResponse } from "../observe/api.ts";
 import { meshMapStatuses, readCounters, socketMapStatuses } from "../observe/kernel_status.ts";
 import type { AgentOptions } from "./options.ts";
@@ -10,14 +11,20 @@ import type { Source } from "./source.ts";
 /** What the status is made of. */
 export interface StatusParts {
   readonly shim: Shim;
-  readonly options: Pick<AgentOptions, "version" | "meshFile" | "network" | "cgroup" | "maxRecords">;
+  readonly options: Pick<AgentOptions, "version" | "meshFile" | "node" | "cgroup" | "maxRecords">;
   readonly paths: PinPaths;
   readonly cgroup: { readonly id: bigint };
   readonly datapath: Datapath;
   readonly controller: Controller;
+  readonly node: NodeFinder;
   readonly source: Source;
   readonly startedAt: Date;
   readonly attached: boolean;
+}
+
+/** The node's place as one flat record. */
+function placeView({ network, node, clusterId, locality }: Place) {
+  return { network, node, clusterId, ...locality };
 }
 
 /** The agent's status: links, maps and counters as the kernel has them now. */
@@ -46,7 +53,7 @@ export function agentStatus(parts: StatusParts): StatusResponse {
       version: options.version,
       startedAt: parts.startedAt.toISOString(),
       source: options.meshFile,
-      network: options.network,
+      ...placeView(state.place ?? placeOn(options.node.network)),
     },
     pinRoot: paths.root,
     cgroup: options.cgroup,
@@ -76,6 +83,7 @@ export function agentStatus(parts: StatusParts): StatusResponse {
     errors,
     warnings: [
       ...source.warnings,
+      ...parts.node.warning ? [parts.node.warning] : [],
       ...stateWarnings(counters),
       ...datapath.backgroundError ? [datapath.backgroundError] : [],
       ...maps ? recordWarnings(pool.used, maps.sizes.records, parts.options.maxRecords) : [],

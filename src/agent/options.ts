@@ -1,4 +1,5 @@
 import type { MeshSizes, SocketSizes } from "../dataplane/mod.ts";
+import type { NodeOptions } from "../locality/mod.ts";
 import type { Watermarks } from "../records/mod.ts";
 
 /** What an agent is told at its start. */
@@ -12,7 +13,7 @@ export interface AgentOptions {
   readonly pinRoot: string;
   /** @default below /run/weft, named after the pin root */
   readonly socket: string | undefined;
-  readonly network: string;
+  readonly node: NodeOptions;
   readonly sizes: MeshSizes;
   readonly socketSizes: SocketSizes;
   /** The most slots that map records may grow to. */

@@ -38,7 +38,11 @@ function noteOf(service: Service, applied: AppliedService | undefined, network: 
   if (here.length === 0) return service.vips.length === 0 ? "no VIP" : "no VIP on this network";
   const owned = new Set(applied?.desired.frontends.map((frontend) => frontend.address));
   const lost = here.filter((vip) => !owned.has(vip.address));
-  return lost.length > 0 ? `another service owns ${lost.map((vip) => vip.address).join(", ")}` : "";
+  if (lost.length > 0) return `another service owns ${lost.map((vip) => vip.address).join(", ")}`;
+  const refused = service.loadBalancer?.mode === "Strict" &&
+    applied?.desired.excluded.some(({ reason }) => reason === "not local") &&
+    applied.desired.servicePorts.some((port) => port.tiers.length === 0);
+  return refused ? "refused: strict, no local endpoint" : "";
 }
 
 /** One row a service. */
@@ -106,6 +110,7 @@ export function endpointViews(
     uid: one.uid,
     endpoint: "",
     weight: snapshot.workloads.get(one.uid)?.capacity ?? 0,
+    tier: null,
     share: 0,
     connections: 0,
     state: `kept out: ${one.reason}`,
@@ -133,7 +138,9 @@ function portRows(
     : undefined;
   const shares = inKernel && record ? kernelShares(inKernel.tier, record.entries) : new Map<number, number>();
   const indexes = new Map(placed.tier?.rows.map((row) => [row.desired.key, row.index]));
-  return port.tiers.flatMap((tier) => tier.endpoints).map((endpoint) => {
+  return port.tiers.flatMap((tier, rank) => tier.endpoints.map((endpoint) => ({ endpoint, rank }))).map((
+    { endpoint, rank },
+  ) => {
     const index = indexes.get(endpoint.key);
     const share = index === undefined ? 0 : shares.get(index) ?? 0;
     return {
@@ -142,11 +149,18 @@ function portRows(
       uid: endpoint.uid,
       endpoint: formatAddressPort(endpoint.address, endpoint.port),
       weight: endpoint.weight,
+      tier: rank,
       share: Math.min(1, share),
       connections: index === undefined ? 0 : Number(maps?.endpointHits.lookup(index) ?? 0n),
-      state: endpoint.weight === 0 ? "capacity 0: never chosen" : share > 0 ? "serving" : "not in the kernel",
+      state: stateOf(endpoint.weight, rank, share),
     };
   });
+}
+
+function stateOf(weight: number, tier: number, share: number): string {
+  if (weight === 0) return "capacity 0: never chosen";
+  if (tier > 0) return "standby";
+  return share > 0 ? "serving" : "not in the kernel";
 }
 
 function findService(snapshot: Snapshot, name: string): string | undefined {

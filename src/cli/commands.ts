@@ -4,6 +4,7 @@ import { demoPeerCommand } from "./demo_peer.ts";
 import { detachCommand } from "./detach.ts";
 import { doctorCommand } from "./doctor.ts";
 import { endpointsCommand } from "./endpoints.ts";
+import { explainCommand } from "./explain.ts";
 import { metricsCommand } from "./metrics.ts";
 import { recordsCommand } from "./records.ts";
 import { runCommand } from "./run.ts";
@@ -19,6 +20,7 @@ export const commands: readonly Command[] = [
   servicesCommand,
   workloadsCommand,
   endpointsCommand,
+  explainCommand,
   recordsCommand,
   metricsCommand,
   detachCommand,

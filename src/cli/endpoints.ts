@@ -26,10 +26,11 @@ export const endpointsCommand = defineCommand({
     await printOutput(context, context.flags.output, answer, () => {
       const title = answer.note ? `${answer.service}: ${answer.note}\n` : "";
       const table = renderTable(
-        ["PORT", "FAMILY", "ENDPOINT", "WORKLOAD", "WEIGHT", "SHARE", "CONNECTIONS", "STATE"],
+        ["PORT", "FAMILY", "TIER", "ENDPOINT", "WORKLOAD", "WEIGHT", "SHARE", "CONNECTIONS", "STATE"],
         answer.endpoints.map((endpoint) => [
           endpoint.port,
           endpoint.family,
+          endpoint.tier,
           endpoint.endpoint,
           endpoint.uid,
           endpoint.weight,

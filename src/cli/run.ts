@@ -2,6 +2,7 @@ import { z } from "zod";
 import { defaultWatermarks } from "../records/watermarks.ts";
 import { defineCommand } from "./command.ts";
 import { cgroupFlag, pinRootFlag, socketFlag } from "./common_flags.ts";
+import { nodeFlags, nodeOptions } from "./node_flags.ts";
 import { exitCodes } from "./exit_codes.ts";
 import { Interrupted } from "./interrupted.ts";
 import { UsageError } from "./user_error.ts";
@@ -38,14 +39,7 @@ export const runCommand = defineCommand({
     cgroupFlag,
     pinRootFlag,
     socketFlag,
-    {
-      kind: "string",
-      name: "network",
-      valueName: "NAME",
-      env: "WEFT_NETWORK",
-      default: "",
-      help: "this node's network: VIPs and workloads of others are not programmed",
-    },
+    ...nodeFlags,
     { kind: "boolean", name: "keep", help: "leave the kernel serving at the end, also on Ctrl-C" },
     { kind: "boolean", name: "detach", help: "detach at the end, also on SIGTERM" },
     {
@@ -166,7 +160,8 @@ export const runCommand = defineCommand({
         cgroup: flags.cgroup ?? cgroup2Mount(),
         pinRoot: pinRoot.data,
         socket: flags.socket,
-        network: flags.network,
+        // The cluster's name for this node is most often the host's.
+        node: nodeOptions(flags, Deno.hostname()),
         sizes: {
           frontends: flags.frontends,
           // Two are reserved.

@@ -78,6 +78,18 @@ async function asker(
   };
 }
 
+/** Where the node is: what is empty is left out. */
+function nodeWords(agent: NonNullable<StatusResponse["agent"]>): string {
+  const { node, network, clusterId, region, zone, subzone } = agent;
+  const locality = [region, zone, subzone].join("/").replace(/\/+$/, "");
+  return [
+    node,
+    locality && `locality ${locality}`,
+    network && `network ${network}`,
+    clusterId && `cluster ${clusterId}`,
+  ].filter((word) => word !== "").join(", ");
+}
+
 function renderStatus(status: StatusResponse, out: TextOutput): string {
   const { style } = out;
   const { agent, mesh, lastFlush } = status;
@@ -86,7 +98,7 @@ function renderStatus(status: StatusResponse, out: TextOutput): string {
     ["weft", state],
     ["agent", agent ? `pid ${agent.pid}, version ${agent.version}, since ${agent.startedAt}` : "not running"],
     ...agent ? [["source", agent.source] as [string, string]] : [],
-    ...agent?.network ? [["network", agent.network] as [string, string]] : [],
+    ...agent ? [["node", nodeWords(agent)] as [string, string]] : [],
     ["cgroup", status.cgroup || "?"],
     ["pin root", status.pinRoot],
     ...mesh

@@ -33,6 +33,8 @@ function workloadOf(workload: DocumentWorkload): Workload {
     hostname: workload.hostname,
     waypoint: workload.waypoint,
     networkGateway: workload.networkGateway,
+    protocol: workload.protocol,
+    networkMode: workload.networkMode,
     services: workload.services,
     authorizationPolicies: workload.authorizationPolicies,
   };

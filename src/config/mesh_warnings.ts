@@ -34,7 +34,6 @@ const maxOfKind = 20;
 export function warningsOf(tree: YamlTree, mesh: Mesh): string[] {
   const kinds: Kind[] = [
     { plural: "policies that are not enforced yet", warnings: policies(mesh) },
-    { plural: "services whose routing preferences are not obeyed yet", warnings: loadBalancers(mesh) },
     { plural: "services whose cidrVips are not obeyed yet", warnings: ranges(mesh) },
     { plural: "VIPs that several services claim", warnings: contestedVips(mesh) },
     { plural: "memberships in unknown services", warnings: unknownServices(mesh) },
@@ -72,16 +71,6 @@ function* policies(mesh: Mesh): Iterable<Warning> {
       steps: ["policies", index],
       text: `policy ${shorten(`${namespace}/${name}`)} is not enforced yet`,
     };
-  }
-}
-
-function* loadBalancers(mesh: Mesh): Iterable<Warning> {
-  for (const [index, service] of mesh.services.entries()) {
-    const mode = service.loadBalancer?.mode;
-    if (mode === undefined || mode === "Passthrough") continue;
-    const text = `service ${shorten(serviceKey(service))}: routing preferences are not obeyed yet, ` +
-      (mode === "Standard" ? "which mode Standard does not ask for" : `mode ${mode} is treated as Standard`);
-    yield { steps: ["services", index, "loadBalancer"], text };
   }
 }
 

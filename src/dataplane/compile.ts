@@ -11,6 +11,7 @@ import {
   vipKey,
   type Workload,
 } from "../mesh/mod.ts";
+import { type Place, placeOf, tiersOf } from "../locality/mod.ts";
 import type {
   DesiredEndpoint,
   DesiredFrontend,
@@ -21,11 +22,8 @@ import type {
   FrontendTarget,
 } from "./desired.ts";
 
-/** What compiling needs to know of the node. */
-export interface CompileNode {
-  /** VIPs and workloads of other networks are not programmed. The default network is `""`. */
-  readonly network: string;
-}
+/** Where the node is. VIPs and workloads of other networks are not programmed. */
+export type CompileNode = Place;
 
 const tcp = 6;
 const udp = 17;
@@ -35,15 +33,21 @@ const udp = 17;
  *
  * Only VIPs that are on the node's network and that the service owns get frontends. A service that needs a waypoint
  * or has mode Passthrough has no service ports, and its VIPs are left alone. A service port 0 is ignored: nobody
- * connects to it. Modes Strict and Failover are as Standard: one tier.
+ * connects to it. Endpoints are in tiers by rank (src/locality), nearest first.
  *
  * A workload that takes no part is among `excluded` once for every service port and family, with the first reason
  * that holds in this order: unhealthy, other network, no address of this family, excluded by ipFamilies, target
- * port 0.
+ * port 0, not local (mode Strict).
  *
- * @param key of a service that is not in the snapshot everything is empty.
+ * @param key of a service that is not in the snapshot everything is empty
+ * @param called the families to compile for; those of its VIPs where left out
  */
-export function compileService(snapshot: Snapshot, key: ServiceKey, node: CompileNode): DesiredService {
+export function compileService(
+  snapshot: Snapshot,
+  key: ServiceKey,
+  node: CompileNode,
+  called?: readonly Family[],
+): DesiredService {
   const service = snapshot.services.get(key);
   if (service === undefined) {
     return { service: key, servicePorts: [], frontends: [], excluded: [], left: null };
@@ -56,10 +60,12 @@ export function compileService(snapshot: Snapshot, key: ServiceKey, node: Compil
   }
   const candidates = candidatesOf(snapshot, key, service);
   const ports = [...service.ports].filter(([port]) => port !== 0);
-  const families = [...new Set(vips.map(familyOf))];
+  const families = called ?? [...new Set(vips.map(familyOf))];
   const compiled = families.flatMap((family) => {
     const reaches = candidates.map((candidate) => reachOf(candidate, service, node, family));
-    return ports.map(([port, target]) => compilePort(key, port, target, family, candidates, reaches));
+    return ports.map(([port, target]) =>
+      compilePort({ key, service, node, port, target, family, candidates, reaches })
+    );
   });
   return {
     service: key,
@@ -134,37 +140,62 @@ interface CompiledPort {
   readonly excluded: readonly Excluded[];
 }
 
-/**
- * @param target the service's own target port, for candidates without a mapping.
- * @param reaches one for each candidate, in the same order.
- */
+interface PortParts {
+  readonly key: ServiceKey;
+  readonly service: Service;
+  readonly node: CompileNode;
+  readonly port: number;
+  /** The service's own target port, for candidates without a mapping. */
+  readonly target: number;
+  readonly family: Family;
+  readonly candidates: readonly Candidate[];
+  /** One for each candidate, in the same order. */
+  readonly reaches: readonly Reach[];
+}
+
 function compilePort(
-  service: ServiceKey,
-  port: number,
-  target: number,
-  family: Family,
-  candidates: readonly Candidate[],
-  reaches: readonly Reach[],
+  { key, service, node, port, target, family, candidates, reaches }: PortParts,
 ): CompiledPort {
-  const endpoints: DesiredEndpoint[] = [];
+  const ranked: { readonly place: Workload; readonly endpoint: DesiredEndpoint | undefined }[] = [];
   const excluded: Excluded[] = [];
+  const exclude = (uid: string, reason: ExclusionReason) => excluded.push({ uid, port, family, reason });
   let mapped = false;
-  candidates.forEach(({ workload: { uid, capacity }, ports }, i) => {
+  candidates.forEach(({ workload, ports }, i) => {
+    const { uid, capacity } = workload;
     const reach = reaches[i];
+    const own = ports.get(port);
     // An own mapping counts even if it is 0.
-    const targetPort = ports.get(port) ?? target;
+    const targetPort = own ?? target;
     if (targetPort !== 0) mapped = true;
-    if ("reason" in reach) excluded.push({ uid, port, family, reason: reach.reason });
-    else if (targetPort === 0) excluded.push({ uid, port, family, reason: "target port 0" });
-    else {
-      const { address } = reach;
-      const key = `${uid}|${address}|${targetPort}`;
-      endpoints.push({ key, uid, address, port: targetPort, weight: capacity });
+    if ("reason" in reach) return exclude(uid, reach.reason);
+    if (targetPort === 0) {
+      exclude(uid, "target port 0");
+      // One that maps the port to 0 itself has its rank all the same, and keeps farther tiers back (worked answers, case 001).
+      if (own === 0 && isRanked(service)) ranked.push({ place: workload, endpoint: undefined });
+      return;
     }
+    const { address } = reach;
+    const key = `${uid}|${address}|${targetPort}`;
+    ranked.push({ place: workload, endpoint: { key, uid, address, port: targetPort, weight: capacity } });
   });
-  const tiers = endpoints.length === 0 ? [] : [{ endpoints }];
-  const key = servicePortKey(service, port, family);
-  return { servicePort: { key, service, port, family, mapped, tiers }, excluded };
+  const { tiers, notLocal } = tiersOf(node, service.loadBalancer, ranked, ({ place }) => placeOf(place));
+  for (const { endpoint } of notLocal) if (endpoint) exclude(endpoint.uid, "not local");
+  const servicePort = {
+    key: servicePortKey(key, port, family),
+    service: key,
+    port,
+    family,
+    mapped,
+    tiers: tiers.map((tier) => ({
+      endpoints: tier.flatMap(({ endpoint }) => endpoint ? [endpoint] : []),
+    })),
+  };
+  return { servicePort, excluded };
+}
+
+/** Whether it matters to a service where the node and its endpoints are. */
+export function isRanked({ loadBalancer }: Service): boolean {
+  return loadBalancer?.mode === "Strict" || loadBalancer?.mode === "Failover";
 }
 
 function servicePortKey(service: ServiceKey, port: number, family: Family): string {

@@ -6,7 +6,7 @@
  */
 
 import { changedServices, emptySnapshot, type Snapshot } from "../mesh/mod.ts";
-import { type CompileNode, compileService } from "./compile.ts";
+import { type CompileNode, compileService, isRanked } from "./compile.ts";
 import type { Datapath, FlushReport } from "./datapath.ts";
 import { KernelStateUnknown } from "./flush.ts";
 
@@ -14,6 +14,8 @@ import { KernelStateUnknown } from "./flush.ts";
 export interface ControllerState {
   /** What the kernel really holds; the empty snapshot before the first flush. */
   readonly applied: Snapshot;
+  /** Where the node was for the last flush. */
+  readonly place: CompileNode | undefined;
   /** Whether the kernel holds `applied`: not before the first flush, nor where a flush could be neither finished nor undone. */
   readonly firstFlushDone: boolean;
   readonly lastFlush: (FlushReport & { readonly at: Date }) | undefined;
@@ -36,7 +38,8 @@ export interface Controller {
 
 export interface ControllerOptions {
   readonly datapath: Pick<Datapath, "flush" | "reread" | "settle">;
-  readonly node: CompileNode;
+  /** Where the node is, as a snapshot has it: the same object as long as it is the same place. */
+  readonly node: (snapshot: Snapshot) => CompileNode;
   /** Called after each flush; the first one finds nothing attached yet. */
   readonly onFlush: (report: FlushReport, first: boolean) => void;
   /** Called after each flush that failed. `retryInMs` is missing where it is not tried again: the controller was stopped. */
@@ -61,6 +64,7 @@ function timeout(ms: number, action: () => void): () => void {
 export function createController(options: ControllerOptions): Controller {
   const { datapath, node, firstRetryMs = 1000, later = timeout } = options;
   let applied = emptySnapshot();
+  let appliedPlace: CompileNode | undefined;
   let newest: Snapshot | undefined;
   let firstFlushDone = false;
   let lastFlush: ControllerState["lastFlush"];
@@ -74,8 +78,13 @@ export function createController(options: ControllerOptions): Controller {
   let retryMs = firstRetryMs;
   let cancelRetry = () => {};
 
-  function keysToFlush(target: Snapshot): Iterable<string> {
-    return firstFlushDone ? changedServices(applied, target) : target.services.keys();
+  function keysToFlush(target: Snapshot, place: CompileNode): Iterable<string> {
+    if (!firstFlushDone) return target.services.keys();
+    const changed = changedServices(applied, target);
+    if (place !== appliedPlace) {
+      for (const [key, service] of target.services.entries()) if (isRanked(service)) changed.add(key);
+    }
+    return changed;
   }
 
   async function flushOnce(target: Snapshot): Promise<void> {
@@ -84,16 +93,18 @@ export function createController(options: ControllerOptions): Controller {
       stateUnknown = true;
       firstFlushDone = false;
     }
-    const keys = [...keysToFlush(target)];
+    const place = node(target);
+    const keys = [...keysToFlush(target, place)];
     try {
       if (stateUnknown) await datapath.reread();
       stateUnknown = false;
       const changes = keys.map((key) =>
-        [key, target.services.has(key) ? compileService(target, key, node) : undefined] as const
+        [key, target.services.has(key) ? compileService(target, key, place) : undefined] as const
       );
       const report = await datapath.flush(changes);
       const first = flushes === 0;
       applied = target;
+      appliedPlace = place;
       firstFlushDone = true;
       forgetFailure();
       if (first || report.services > 0) {
@@ -158,7 +169,7 @@ export function createController(options: ControllerOptions): Controller {
       start();
     },
     get state() {
-      return { applied, firstFlushDone, lastFlush, flushes, error };
+      return { applied, place: appliedPlace, firstFlushDone, lastFlush, flushes, error };
     },
     idle: async () => {
       await running;

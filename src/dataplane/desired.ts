@@ -20,7 +20,7 @@ export interface DesiredEndpoint {
   readonly weight: number;
 }
 
-/** All endpoints of one rank. */
+/** All endpoints of one rank; none where the rank occurs, but nobody of it can be chosen: such a tier refuses. */
 export interface DesiredTier {
   readonly endpoints: readonly DesiredEndpoint[];
 }
@@ -65,7 +65,9 @@ export type ExclusionReason =
   | "other network"
   | "no address of this family"
   | "excluded by ipFamilies"
-  | "target port 0";
+  | "target port 0"
+  /** Mode Strict: it does not agree with the node in every preference. */
+  | "not local";
 
 export interface Excluded {
   readonly uid: string;

@@ -2,6 +2,7 @@
 
 import type { DesiredService } from "../dataplane/mod.ts";
 import { compileService } from "../dataplane/mod.ts";
+import { placeOn } from "../locality/mod.ts";
 import {
   emptySnapshot,
   replaceMesh,
@@ -63,6 +64,8 @@ function workload(uid: string, status: Workload["status"], member: ServiceKey): 
     hostname: "",
     waypoint: null,
     networkGateway: null,
+    protocol: "TCP",
+    networkMode: "Standard",
     services: new Map([[member, new Map()]]),
     authorizationPolicies: [],
   };
@@ -77,5 +80,5 @@ export function probeMesh(): (readonly [ServiceKey, DesiredService])[] {
     workloads: [workload("healthy", "Healthy", echo), workload("unhealthy", "Unhealthy", empty)],
     policies: [],
   });
-  return [echo, empty].map((key) => [key, compileService(snapshot, key, { network: "" })] as const);
+  return [echo, empty].map((key) => [key, compileService(snapshot, key, placeOn(""))] as const);
 }

@@ -60,6 +60,10 @@ export interface Workload {
   readonly hostname: string;
   readonly waypoint: GatewayAddress | null;
   readonly networkGateway: GatewayAddress | null;
+  /** What its own side speaks. weft dials its address all the same; of several with one address it says who answers. */
+  readonly protocol: "TCP" | "HBONE";
+  /** HostNetwork: it shares the node's address, which is then not its own. */
+  readonly networkMode: "Standard" | "HostNetwork";
   /** Services that this workload is a member of, each with the workload's own port mapping. */
   readonly services: ReadonlyMap<ServiceKey, PortMap>;
   readonly authorizationPolicies: readonly string[];

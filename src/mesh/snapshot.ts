@@ -22,6 +22,8 @@ export interface Snapshot {
   readonly policies: PersistentMap<Policy>;
   /** Service → uid → workload that names the service, whether or not the service is known. */
   readonly members: PersistentMap<PersistentMap<Workload>>;
+  /** Node → uid → workload that runs there; none for the node "". */
+  readonly nodes: PersistentMap<PersistentMap<Workload>>;
   /** Uid → the services whose own `endpoints` name that workload, whether or not it is known. */
   readonly writers: PersistentMap<readonly ServiceKey[]>;
   /**
@@ -54,6 +56,7 @@ export function emptySnapshot(): Snapshot {
     services: emptyMap(),
     policies: emptyMap(),
     members: emptyMap(),
+    nodes: emptyMap(),
     writers: emptyMap(),
     claims: emptyMap(),
   };
@@ -110,9 +113,8 @@ interface SnapshotDraft {
   readonly workloads: MapDraft<Workload>;
   readonly services: MapDraft<Service>;
   readonly policies: MapDraft<Policy>;
-  readonly members: MapDraft<PersistentMap<Workload>>;
-  /** The members of each service that was touched so far. */
-  readonly membersOf: Map<ServiceKey, MapDraft<Workload>>;
+  readonly members: GroupsDraft;
+  readonly nodes: GroupsDraft;
   readonly writers: MapDraft<readonly ServiceKey[]>;
   readonly claims: MapDraft<readonly ServiceKey[]>;
 }
@@ -122,24 +124,20 @@ function draftOf(snapshot: Snapshot): SnapshotDraft {
     workloads: snapshot.workloads.draft(),
     services: snapshot.services.draft(),
     policies: snapshot.policies.draft(),
-    members: snapshot.members.draft(),
-    membersOf: new Map(),
+    members: { all: snapshot.members.draft(), touched: new Map() },
+    nodes: { all: snapshot.nodes.draft(), touched: new Map() },
     writers: snapshot.writers.draft(),
     claims: snapshot.claims.draft(),
   };
 }
 
 function finish(draft: SnapshotDraft, before: Snapshot): Snapshot {
-  for (const [key, membersDraft] of draft.membersOf) {
-    const members = membersDraft.finish();
-    if (members.size === 0) draft.members.delete(key);
-    else draft.members.set(key, members);
-  }
   const after: Snapshot = {
     workloads: draft.workloads.finish(),
     services: draft.services.finish(),
     policies: draft.policies.finish(),
-    members: draft.members.finish(),
+    members: finishGroups(draft.members),
+    nodes: finishGroups(draft.nodes),
     writers: draft.writers.finish(),
     claims: draft.claims.finish(),
   };
@@ -149,13 +147,29 @@ function finish(draft: SnapshotDraft, before: Snapshot): Snapshot {
   return unchanged ? before : after;
 }
 
-function membersOf(draft: SnapshotDraft, key: ServiceKey): MapDraft<Workload> {
-  let members = draft.membersOf.get(key);
-  if (members === undefined) {
-    members = (draft.members.get(key) ?? emptyMap<Workload>()).draft();
-    draft.membersOf.set(key, members);
+/** Workloads by some name, each group a map of its own. */
+interface GroupsDraft {
+  readonly all: MapDraft<PersistentMap<Workload>>;
+  /** The groups that were touched so far. */
+  readonly touched: Map<string, MapDraft<Workload>>;
+}
+
+function groupOf(groups: GroupsDraft, name: string): MapDraft<Workload> {
+  let group = groups.touched.get(name);
+  if (group === undefined) {
+    group = (groups.all.get(name) ?? emptyMap<Workload>()).draft();
+    groups.touched.set(name, group);
   }
-  return members;
+  return group;
+}
+
+function finishGroups({ all, touched }: GroupsDraft): PersistentMap<PersistentMap<Workload>> {
+  for (const [name, draft] of touched) {
+    const group = draft.finish();
+    if (group.size === 0) all.delete(name);
+    else all.set(name, group);
+  }
+  return all.finish();
 }
 
 function putWorkload(draft: SnapshotDraft, workload: Workload): void {
@@ -164,18 +178,21 @@ function putWorkload(draft: SnapshotDraft, workload: Workload): void {
   if (old !== undefined) {
     if (sameContents(old, workload)) return;
     for (const key of old.services.keys()) {
-      if (!workload.services.has(key)) membersOf(draft, key).delete(uid);
+      if (!workload.services.has(key)) groupOf(draft.members, key).delete(uid);
     }
+    if (old.node !== "" && old.node !== workload.node) groupOf(draft.nodes, old.node).delete(uid);
   }
   draft.workloads.set(uid, workload);
-  for (const key of workload.services.keys()) membersOf(draft, key).set(uid, workload);
+  for (const key of workload.services.keys()) groupOf(draft.members, key).set(uid, workload);
+  if (workload.node !== "") groupOf(draft.nodes, workload.node).set(uid, workload);
 }
 
 function removeWorkload(draft: SnapshotDraft, uid: string): void {
   const old = draft.workloads.get(uid);
   if (old === undefined) return;
   draft.workloads.delete(uid);
-  for (const key of old.services.keys()) membersOf(draft, key).delete(uid);
+  for (const key of old.services.keys()) groupOf(draft.members, key).delete(uid);
+  if (old.node !== "") groupOf(draft.nodes, old.node).delete(uid);
 }
 
 function putService(draft: SnapshotDraft, service: Service): void {

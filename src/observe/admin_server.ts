@@ -1,6 +1,7 @@
 /** The agent's own interface: HTTP and JSON on a UNIX socket that only its owner can open. */
 
 import type { EndpointsResponse, RecordsResponse, ServiceView, StatusResponse, WorkloadView } from "./api.ts";
+import { type Destination, type Explanation, parseDestination } from "../explain/mod.ts";
 import { metricsText } from "./metrics.ts";
 
 /** Where the answers come from. */
@@ -10,6 +11,7 @@ export interface AdminViews {
   workloads(): WorkloadView[];
   /** `undefined`: there is no such service. */
   endpoints(service: string): EndpointsResponse | undefined;
+  explain(to: Destination, protocol: "TCP" | "UDP"): Explanation;
   records(): RecordsResponse;
 }
 
@@ -65,6 +67,12 @@ async function answer(request: Request, views: AdminViews): Promise<Response> {
           ? Response.json(found)
           : failure(404, `there is no service ${service}`, "weft services lists those that there are");
       }
+      case "/explain": {
+        const to = parseDestination(url.searchParams.get("to") ?? "");
+        return to
+          ? Response.json(views.explain(to, url.searchParams.get("protocol") === "UDP" ? "UDP" : "TCP"))
+          : failure(400, "to is not ADDRESS:PORT", "such as 10.96.0.1:80 or [fd00::1]:80");
+      }
       case "/records":
         return Response.json(views.records());
       case "/metrics":
@@ -73,7 +81,7 @@ async function answer(request: Request, views: AdminViews): Promise<Response> {
         return failure(
           404,
           `nothing answers at ${url.pathname}`,
-          "/status, /services, /workloads, /endpoints, /records, /metrics do",
+          "/status, /services, /workloads, /endpoints, /explain, /records, /metrics do",
         );
     }
   } catch (error) {

@@ -1,7 +1,7 @@
 /**
  * What the agent tells over its UNIX socket, as zod schemas: the server builds these values, the client checks them, and
  * `-o json` prints them. GET `/status`, `/services`, `/workloads`, `/endpoints?service=NAMESPACE/HOSTNAME`,
- * `/records`; `/metrics` answers in the Prometheus text format.
+ * `/explain?to=ADDRESS:PORT&protocol=TCP`, `/records`; `/metrics` answers in the Prometheus text format.
  */
 
 import { z } from "zod";
@@ -34,7 +34,13 @@ export const statusResponse = z.object({
     version: z.string(),
     startedAt: z.string(),
     source: z.string(),
+    /** Where the node is. */
     network: z.string(),
+    node: z.string(),
+    clusterId: z.string(),
+    region: z.string(),
+    zone: z.string(),
+    subzone: z.string(),
   }).nullable(),
   pinRoot: z.string(),
   cgroup: z.string(),
@@ -92,6 +98,8 @@ export const endpointView = z.object({
   /** `address:port`; empty where the workload is kept out. */
   endpoint: z.string(),
   weight: count,
+  /** From 0, the nearest; `null` for those kept out. */
+  tier: count.nullable(),
   /** Of the connections to this port and family, 0..1. */
   share: z.number().min(0).max(1),
   connections: count,
@@ -104,6 +112,22 @@ export const endpointsResponse = z.object({
   endpoints: z.array(endpointView),
 });
 export type EndpointsResponse = z.infer<typeof endpointsResponse>;
+
+export const explainResponse = z.object({
+  outcome: z.enum(["endpoints", "none", "passthrough", "unknown"]),
+  reason: z.string(),
+  service: z.string().nullable(),
+  mode: z.string().nullable(),
+  endpoints: z.array(z.object({
+    uid: z.string(),
+    address: z.string(),
+    port: count,
+    tier: count,
+    share: z.string(),
+  })),
+  standby: z.array(z.object({ uid: z.string(), address: z.string(), port: count, tier: count })),
+  excluded: z.array(z.object({ uid: z.string(), reason: z.string() })),
+});
 
 export const recordsResponse = z.object({
   /** Of map records; a slot is allocated when it holds an inner map, and used when that is a record. */

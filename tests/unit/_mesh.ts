@@ -22,6 +22,8 @@ export function workload(
     hostname: "",
     waypoint: null,
     networkGateway: null,
+    protocol: "TCP",
+    networkMode: "Standard",
     services: new Map(services.map((key) => [key, new Map()])),
     authorizationPolicies: [],
     ...change,

@@ -84,6 +84,8 @@ describe("a workload of the mesh file", () => {
       hostname: "",
       waypoint: null,
       networkGateway: null,
+      protocol: "TCP",
+      networkMode: "Standard",
       services: new Map(),
       authorizationPolicies: [],
     });
@@ -131,6 +133,8 @@ describe("a workload of the mesh file", () => {
       hostname: "w.example",
       waypoint: { destination: "n/way.example", hboneMtlsPort: 0 },
       networkGateway: { destination: "net/10.0.0.9", hboneMtlsPort: 15008 },
+      protocol: "HBONE",
+      networkMode: "HostNetwork",
       services: new Map([["n/h", new Map([[81, 0]])], ["/other", new Map()], ["a/b/c", new Map()]]),
       authorizationPolicies: ["n/p", "n/q"],
     });

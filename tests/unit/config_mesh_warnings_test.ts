@@ -41,16 +41,6 @@ describe("the warnings for a mesh file", () => {
     ]);
   });
 
-  it("routing preferences are not obeyed, and what happens instead", () => {
-    const modes = ["Strict", "Failover", "Standard", "Passthrough"];
-    const services = modes.map((mode) => service(mode.toLowerCase(), loadBalancer(mode))).join("");
-    assert.deepEqual(warnings(`services:\n${services}${service("none", "loadBalancer: null")}`), [
-      "mesh.yaml:2: service n/strict: routing preferences are not obeyed yet, mode Strict is treated as Standard",
-      "mesh.yaml:3: service n/failover: routing preferences are not obeyed yet, mode Failover is treated as Standard",
-      "mesh.yaml:4: service n/standard: routing preferences are not obeyed yet, which mode Standard does not ask for",
-    ]);
-  });
-
   it("cidrVips are not obeyed", () => {
     const ranged = service("a", "cidrVips: [{network: '', cidr: 10.0.0.0/8}]");
     assert.deepEqual(warnings(`services:\n${ranged}${service("b", "cidrVips: []")}`), [
@@ -124,12 +114,12 @@ describe("the warnings for a mesh file", () => {
     const policies = (count: number) =>
       Array.from({ length: count }, (_, i) => `- {name: p${i}, ${policy}[]}\n`);
     assert.equal(warnings(`policies:\n${policies(20).join("")}`).length, 20);
-    const services = service("a", loadBalancer("Strict"));
+    const services = service("a", "cidrVips: [{network: '', cidr: 10.0.0.0/8}]");
     const said = warnings(`policies:\n${policies(25).join("")}services:\n${services}`);
     assert.equal(said.length, 22);
     assert.equal(said[19], "mesh.yaml:21: policy n/p19 is not enforced yet");
     assert.equal(said[20], "mesh.yaml: and 5 more policies that are not enforced yet");
-    assert.match(said[21], /^mesh\.yaml:28: service n\/a: routing preferences/);
+    assert.match(said[21], /^mesh\.yaml:28: service n\/a: cidrVips/);
   });
 
   it("stays on one line whatever names there are", () => {

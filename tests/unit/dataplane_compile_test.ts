@@ -1,5 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import { placeOn } from "../../src/locality/mod.ts";
 import { compileService } from "../../src/dataplane/compile.ts";
 import type { DesiredService } from "../../src/dataplane/desired.ts";
 import {
@@ -12,12 +13,12 @@ import {
 import { service, workload } from "./_mesh.ts";
 
 const web = "shop/web";
-const node = { network: "" };
+const node = placeOn("");
 
 /** Compiles shop/web of a mesh of these workloads and services. */
 function compile(workloads: Workload[], services: Service[], network = ""): DesiredService {
   const snapshot = editSnapshot(emptySnapshot(), { upsertWorkloads: workloads, upsertServices: services });
-  return compileService(snapshot, web, { network });
+  return compileService(snapshot, web, placeOn(network));
 }
 
 /** Every service port as `port/family` → its endpoints as `uid address:port×weight`, in order of uid. */

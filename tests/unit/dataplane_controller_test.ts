@@ -1,5 +1,6 @@
 import { beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import { placeOn } from "../../src/locality/mod.ts";
 import {
   compileService,
   type Controller,
@@ -18,7 +19,7 @@ import { type Clock, createClock } from "./_clock.ts";
 import { type Call, recordCalls, turn } from "./_datapath_calls.ts";
 import { service, workload } from "./_mesh.ts";
 
-const node = { network: "net" };
+const node = placeOn("");
 const kernelRefuses = new Error("the kernel refuses");
 
 /** A service of this node's network with one VIP and one port. */
@@ -55,7 +56,7 @@ describe("the flush controller", () => {
     errors = [];
     controller = createController({
       datapath: recordCalls(calls),
-      node,
+      node: () => node,
       onFlush: (report, first) => flushed.push({ report, first }),
       onError: (message, retryInMs) => errors.push({ message, retryInMs }),
       later: clock.later,

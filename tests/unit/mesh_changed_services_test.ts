@@ -1,5 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import { placeOn } from "../../src/locality/mod.ts";
 import { isDeepStrictEqual } from "node:util";
 import { compileService } from "../../src/dataplane/compile.ts";
 import {
@@ -13,7 +14,7 @@ import {
 import { policy, service, workload } from "./_mesh.ts";
 import { randomEdit, randomFrom, shuffledMesh } from "./_random.ts";
 
-const node = { network: "" };
+const node = placeOn("");
 const web = "shop/web";
 const api = "shop/api";
 

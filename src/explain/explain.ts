@@ -1,0 +1,144 @@
+/**
+ * Where a connection from this node would go: a pure function of the mesh and of where the node is, by the same compiler that programs
+ * the kernel.
+ */
+
+import { compileService } from "../dataplane/compile.ts";
+import type { DesiredEndpoint, DesiredService } from "../dataplane/desired.ts";
+import type { Place } from "../locality/mod.ts";
+import { familyOf, type Service, serviceKey, type Snapshot, type Workload } from "../mesh/mod.ts";
+import type { Destination } from "./destination.ts";
+import { fraction } from "./fraction.ts";
+import { ownerOfRange, ownerOfVip, workloadAt } from "./owner.ts";
+
+export type { Destination };
+
+export interface ExplainOptions {
+  readonly snapshot: Snapshot;
+  readonly place: Place;
+  readonly protocol: "TCP" | "UDP";
+  /** In the source's order, which decides between services with the same range and workloads with the same address. */
+  readonly services: Iterable<Service>;
+  readonly workloads: Iterable<Workload>;
+}
+
+/**
+ * - `endpoints`: to one of those listed
+ * - `none`: refused, never forwarded
+ * - `passthrough`: a service owns the address, and the destination stays as it is
+ * - `unknown`: nothing in the mesh owns the address; the destination stays as it is
+ */
+export type Outcome = "endpoints" | "none" | "passthrough" | "unknown";
+
+export interface Explanation {
+  readonly outcome: Outcome;
+  readonly reason: string;
+  /** `namespace/hostname`. */
+  readonly service: string | null;
+  readonly mode: string | null;
+  /** Those that may be chosen. */
+  readonly endpoints: readonly {
+    readonly uid: string;
+    readonly address: string;
+    readonly port: number;
+    /** From 0, the nearest. */
+    readonly tier: number;
+    /** An exact fraction in lowest terms. */
+    readonly share: string;
+  }[];
+  /** Those in tiers behind, which come when the nearer ones are empty. */
+  readonly standby: readonly {
+    readonly uid: string;
+    readonly address: string;
+    readonly port: number;
+    readonly tier: number;
+  }[];
+  readonly excluded: readonly { readonly uid: string; readonly reason: string }[];
+}
+
+const nothing = { service: null, mode: null, endpoints: [], standby: [], excluded: [] } as const;
+
+/** Says where a connection would go, and why. */
+export function explain(to: Destination, options: ExplainOptions): Explanation {
+  const { snapshot, place: { network } } = options;
+  const owner = ownerOfVip(snapshot, network, to.address) ??
+    ownerOfRange(options.services, network, to.address);
+  if (owner) return explainService(to, owner, options);
+  const workload = workloadAt(options.workloads, network, to.address);
+  if (workload === undefined) {
+    return { ...nothing, outcome: "unknown", reason: "nothing in the mesh owns this address" };
+  }
+  return {
+    ...nothing,
+    outcome: "endpoints",
+    reason: workload.waypoint ? "needs waypoint" : "a workload's own address",
+    endpoints: [{ uid: workload.uid, address: to.address, port: to.port, tier: 0, share: "1/1" }],
+  };
+}
+
+function explainService(to: Destination, service: Service, options: ExplainOptions): Explanation {
+  const desired = compileService(options.snapshot, serviceKey(service), options.place, [
+    familyOf(to.address),
+  ]);
+  const mode = service.loadBalancer?.mode ?? "Standard";
+  const whose = { ...nothing, service: serviceKey(service), mode };
+  if (desired.left) return { ...whose, outcome: "passthrough", reason: desired.left };
+  const family = familyOf(to.address);
+  const port = desired.servicePorts.find((one) => one.port === to.port && one.family === family);
+  const isUdp = options.protocol === "UDP";
+  if (!port) {
+    const reason = `port ${to.port} is not listed`;
+    return isUdp
+      ? { ...whose, outcome: "passthrough", reason: `${reason}: UDP is left alone` }
+      : { ...whose, outcome: "none", reason };
+  }
+  const excluded = excludedOf(desired, to.port, family);
+  const [nearest, ...behind] = port.tiers;
+  const chosen = nearest?.endpoints.filter((one) => one.weight > 0) ?? [];
+  const total = chosen.reduce((sum, one) => sum + BigInt(one.weight), 0n);
+  const at = ({ uid, address, port }: DesiredEndpoint, tier: number) => ({ uid, address, port, tier });
+  const parts = {
+    ...whose,
+    endpoints: chosen.map((one) => ({ ...at(one, 0), share: fraction(BigInt(one.weight), total) })),
+    standby: behind.flatMap(({ endpoints }, i) => endpoints.map((one) => at(one, i + 1))),
+    excluded: [
+      ...excluded,
+      ...nearest?.endpoints.filter((one) => one.weight === 0).map(({ uid }) => ({
+        uid,
+        reason: "capacity 0",
+      })) ?? [],
+    ],
+  };
+  if (chosen.length > 0) {
+    return { ...parts, outcome: "endpoints", reason: reasonOf(service, port.tiers.length) };
+  }
+  if (isUdp && !port.mapped) {
+    return { ...parts, outcome: "passthrough", reason: "no endpoint maps this port: UDP is left alone" };
+  }
+  return { ...parts, outcome: "none", reason: whyNone(service, nearest !== undefined, excluded) };
+}
+
+function excludedOf({ excluded }: DesiredService, port: number, family: number): Explanation["excluded"] {
+  return excluded.filter((one) => one.port === port && one.family === family)
+    .map(({ uid, reason }) => ({ uid, reason }));
+}
+
+function reasonOf(service: Service, tiers: number): string {
+  switch (service.loadBalancer?.mode) {
+    case "Strict":
+      return "strict: endpoints that agree with the node in every preference";
+    case "Failover":
+      return tiers > 1 ? `failover: the nearest of ${tiers} tiers` : "failover: there is one tier";
+    default:
+      return "all usable endpoints";
+  }
+}
+
+function whyNone(service: Service, hasTier: boolean, excluded: Explanation["excluded"]): string {
+  if (hasTier) return "no endpoint of the nearest tier may be chosen";
+  if (excluded.length === 0) return "the service has no endpoints";
+  if (service.loadBalancer?.mode === "Strict" && excluded.some(({ reason }) => reason === "not local")) {
+    return "strict, no local endpoint";
+  }
+  return "no endpoint may be used";
+}

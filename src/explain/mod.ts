@@ -1,0 +1,3 @@
+/** Where a connection from this node would go, and why. */
+export { type Destination, explain, type ExplainOptions, type Explanation } from "./explain.ts";
+export { parseDestination } from "./destination.ts";
