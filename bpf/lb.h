@@ -142,7 +142,7 @@ static __always_inline bool pick(__u64 tier, struct backend *to)
 	if (!record || !pick_entry(record, tier >> 32, &index))
 		goto broken;
 	endpoint = bpf_map_lookup_elem(&endpoints, &index);
-	if (!endpoint)
+	if (!endpoint || !endpoint->generation)
 		goto broken;
 	to->address = endpoint->address;
 	to->port = endpoint->port;

@@ -64,13 +64,16 @@ struct record_entry {
 	__u32 endpoint; /* index into `endpoints` */
 } __attribute__((aligned(8)));
 
-/* One backend of one service port. The address is written only while nothing refers to the index. */
+/*
+ * One backend of one service port. The address is written only while nothing refers to the index. Index 0 is never given out:
+ * an inner map of zeros, which somebody else put into a slot, names nobody.
+ */
 struct endpoint {
 	struct address address;
 	/* one word: */
 	__be16 port; /* target port */
 	__u16 flags; /* ENDPOINT_* */
-	__u32 generation; /* another one each time the index is given to another endpoint */
+	__u32 generation; /* another one each time the index is given to another endpoint; 0: it never was */
 } __attribute__((aligned(8)));
 
 enum endpoint_flag {

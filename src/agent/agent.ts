@@ -37,10 +37,9 @@ import { endpointViews, serviceViews, workloadViews } from "./views.ts";
 /** How the agent leaves the kernel. */
 export type Leave = "keep" | "detach";
 
-/** How often the kernel's refusals are logged, its leftovers swept, and its records looked over, in milliseconds. */
+/** How often the kernel's refusals are logged, and its leftovers swept, in milliseconds. */
 const refusalsEveryMs = 1000;
 const sweepEveryMs = 10_000;
-const auditEveryMs = 30_000;
 
 /**
  * Runs until the signal aborts.
@@ -150,7 +149,9 @@ export async function runAgent(
     stack.defer(() => refusals.close());
     timers.push(setInterval(() => refusals.read(), refusalsEveryMs));
     timers.push(setInterval(() => sweep(datapath, log), sweepEveryMs));
-    timers.push(setInterval(() => auditRecords(datapath, controller, log), auditEveryMs));
+    if (options.auditEveryMs > 0) {
+      timers.push(oneAtATime(() => auditRecords(datapath, controller, log), options.auditEveryMs));
+    }
     const ended = new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
       signal.addEventListener("abort", () => resolve(), { once: true });
@@ -194,6 +195,18 @@ async function auditRecords(datapath: Datapath, controller: Controller, log: Log
   } catch (error) {
     log.error("map records could not be looked over", { reason: String(error) });
   }
+}
+
+/** As setInterval, but not while the action still runs. */
+function oneAtATime(action: () => Promise<void>, everyMs: number): ReturnType<typeof setInterval> {
+  const longestTimer = 2 ** 31 - 1;
+  let running = false;
+  return setInterval(async () => {
+    if (running) return;
+    running = true;
+    await action();
+    running = false;
+  }, Math.min(everyMs, longestTimer));
 }
 
 function openCgroup(shim: Shim, path: string): { fd: number; id: bigint } {

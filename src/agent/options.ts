@@ -22,4 +22,6 @@ export interface AgentOptions {
   readonly watermarks: Watermarks;
   /** How records are published (ArrayOfMaps.publish); `undefined`: as this kernel does it best. */
   readonly publishThreads: number | undefined;
+  /** How often map records is compared with what the agent knows of it, in milliseconds; 0: never. */
+  readonly auditEveryMs: number;
 }

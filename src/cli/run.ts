@@ -118,6 +118,13 @@ export const runCommand = defineCommand({
       maximum: 256,
       help: "threads that publish records, one grace period each; 0: one batch; tried out where left out",
     },
+    {
+      kind: "duration",
+      name: "audit-every",
+      valueName: "TIME",
+      default: "30s",
+      help: "how often map records is looked over for what somebody else changed; 0: never",
+    },
   ],
   positionals: [],
   examples: [
@@ -177,6 +184,7 @@ export const runCommand = defineCommand({
           step: flags["records-step"],
         },
         publishThreads: flags["publish-threads"],
+        auditEveryMs: flags["audit-every"],
         socketSizes: { peers: flags["max-sockets"], flows: flags["max-flows"] },
       },
       log,

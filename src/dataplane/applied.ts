@@ -60,11 +60,14 @@ export interface Applied {
 /** Service ports 0 and 1 are reserved (maps.ts). */
 const firstServicePortId = 2;
 
+/** Endpoint 0 is nobody (bpf/types.h). */
+const firstEndpointIndex = 1;
+
 export function emptyApplied(): Applied {
   return {
     services: new Map(),
     servicePortIds: createIndexAllocator(firstServicePortId),
-    endpointIndexes: createIndexAllocator(0),
+    endpointIndexes: createIndexAllocator(firstEndpointIndex),
     generations: new Map(),
     firstGeneration: crypto.getRandomValues(new Uint32Array(1))[0],
   };

@@ -6,13 +6,14 @@
 
 import { closeFd, type LoadedObject, type Shim } from "../../ffi/mod.ts";
 import type { ServiceKey } from "../mesh/mod.ts";
-import { createRecordPool, type RecordPool, type Watermarks } from "../records/mod.ts";
+import { createRecordPool, type RecordPool, takesRecords, type Watermarks } from "../records/mod.ts";
 import { type Applied, emptyApplied } from "./applied.ts";
 import type { DesiredService } from "./desired.ts";
 import { flush, waitGracePeriod } from "./flush.ts";
 import {
   closeMeshMaps,
   createMeshMaps,
+  foreignMap,
   growMeshMaps,
   type MeshMaps,
   type MeshSizes,
@@ -139,6 +140,10 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     first = true;
   }
   readState();
+  if (maps && !takesRecords(maps.records)) {
+    closeMeshMaps(shim, maps);
+    throw new Error(foreignMap(paths.maps, "records", "its inner maps are of another shape than expected"));
+  }
 
   /** What fails stays owed, and is tried again the next time. */
   async function payOwed(): Promise<void> {

@@ -173,6 +173,12 @@ export async function createMeshMaps(shim: Shim, sizes: MeshSizes): Promise<Mesh
   return maps;
 }
 
+/** What to say of a pinned map that somebody else made. */
+export function foreignMap(directory: string, name: string, wrong: string): string {
+  return `the map pinned at ${directory}/${name} is not the agent's: ${wrong}; remove what is pinned there with ` +
+    "weft detach, or choose another --pin-root";
+}
+
 /** Opens the maps pinned in a directory; `undefined` where they are not all there. @throws {Error} for maps of another shape */
 export function openMeshMaps(shim: Shim, directory: string): MeshMaps | undefined {
   const fds = new Map<string, number>();
@@ -186,10 +192,7 @@ export function openMeshMaps(shim: Shim, directory: string): MeshMaps | undefine
     const wrong = otherShape(shim, name, fd);
     if (wrong) {
       for (const open of fds.values()) closeFd(shim, open);
-      throw new Error(
-        `the map pinned at ${directory}/${name} is not the agent's: ${wrong}; remove what is pinned there with ` +
-          "weft detach, or choose another --pin-root",
-      );
+      throw new Error(foreignMap(directory, name, wrong));
     }
   }
   return typed(shim, (name) => fds.get(name)!);

@@ -2,7 +2,7 @@
 
 import { workload } from "../../ffi/mod.ts";
 import { bytesToAddress } from "../mesh/mod.ts";
-import { type FoundSlots, readRecordById, readSlots } from "../records/mod.ts";
+import { type FoundSlots, ownSlots, placeholderSlot, readRecordById, readSlots } from "../records/mod.ts";
 import { frontendText } from "./applied.ts";
 import { leaveId, type MeshMaps, unlistedId } from "./maps.ts";
 
@@ -77,12 +77,16 @@ export function readBack(maps: MeshMaps): Found {
     endpoints.set(index, { index, address: bytesToAddress(endpoint.address), port, usable, generation });
   }
 
-  const records = new Map(maps.records.entries());
+  const slots = new Map(maps.records.entries());
+  const records = ownSlots(slots);
   const wanted = Map.groupBy(frontends.keys(), (text) => frontends.get(text)!.id);
   wanted.delete(unlistedId);
   wanted.delete(leaveId);
   const servicePorts = new Map<number, FoundServicePort>();
   const problems: string[] = [];
+  if (!slots.has(placeholderSlot)) {
+    problems.push(`slot ${placeholderSlot} of map records has lost its placeholder`);
+  }
   const capacities = new Map<number, number>();
   const used = new Set<number>();
   for (const [id, { tier: word }] of maps.services.entries()) {
@@ -106,12 +110,12 @@ export function readBack(maps: MeshMaps): Found {
     frontends,
     servicePorts,
     endpoints,
-    slots: { ...readSlots(maps.records, records, capacities), used },
+    slots: { ...readSlots(maps.records, slots, capacities), used },
     problems,
   };
 }
 
-/** Reads one tier with its record, or says what is wrong with it; `records` are map ids by slot. */
+/** Reads one tier with its record, or says what is wrong with it; `records` are map ids by slot, each in one slot only. */
 function readTier(
   maps: MeshMaps,
   records: ReadonlyMap<number, number>,

@@ -7,9 +7,11 @@ export {
   type FoundSlots,
   type NewRecord,
   ownSlots,
+  placeholderSlot,
   publishRecords,
   readRecord,
   readSlots,
+  takesRecords,
 } from "./outer_map.ts";
 export {
   type Acquired,

@@ -6,13 +6,23 @@
  * placeholder's for good: that is how a new agent recognises it.
  */
 
-import { type ArrayOfMaps, closeFd, createMap, mapInfo, openMapById, type Shim } from "../../ffi/mod.ts";
+import {
+  type ArrayOfMaps,
+  check,
+  closeFd,
+  createMap,
+  mapInfo,
+  openMapById,
+  type Shim,
+} from "../../ffi/mod.ts";
 import {
   createInnerMap,
   fillInnerMap,
+  innerMapShape,
   readCapacity,
   readRecordById,
   type RecordEntries,
+  withInnerMap,
 } from "./inner_map.ts";
 
 const mapTypeArrayOfMaps = 12;
@@ -47,6 +57,28 @@ export async function createOuterMap(
   } finally {
     closeFd(shim, placeholder);
   }
+}
+
+/**
+ * Whether an outer map takes the pool's inner maps: its placeholder tells. One that is missing is put back, which waits for a
+ * grace period.
+ */
+export function takesRecords(outer: ArrayOfMaps): boolean {
+  const { shim } = outer;
+  const id = outer.lookup(placeholderSlot);
+  if (id !== undefined) {
+    const is = withInnerMap(shim, id, (fd) => mapInfo(shim, fd));
+    return is !== undefined &&
+      (["type", "keySize", "valueSize", "flags"] as const).every((field) =>
+        is[field] === innerMapShape[field]
+      );
+  }
+  const placeholder = createInnerMap(shim, 1);
+  const slot = new Uint32Array([placeholderSlot]);
+  const result = shim.call.weft_map_update(outer.fd, slot, new Uint32Array([placeholder]), 0n);
+  closeFd(shim, placeholder);
+  const EINVAL = 22;
+  return result !== -EINVAL && check(result, "put the placeholder back into", `map ${outer.name}`) === 0;
 }
 
 /** Puts everything of one outer map into a larger one: the same inner maps in the same slots. */

@@ -19,6 +19,7 @@ export interface FakeMap {
   readonly keySize: number;
   readonly valueSize: number;
   readonly maxEntries: number;
+  readonly flags: number;
   /** Elements of a hash; of an array those that were ever written. A value is never changed, but replaced by another one. */
   readonly values: Map<string, Uint8Array>;
   /** Another one after each write. */
@@ -178,9 +179,10 @@ function build(random: () => number, maps: Map<number, FakeMap>, pins: Map<strin
     keySize: number,
     valueSize: number,
     maxEntries: number,
+    flags: number,
   ): number {
     const id = nextId++;
-    const sizes = { keySize, valueSize, maxEntries };
+    const sizes = { keySize, valueSize, maxEntries, flags };
     maps.set(id, { id, name: text(name), type, ...sizes, values: new Map(), version: 0 });
     return open(id);
   }
@@ -203,7 +205,7 @@ function build(random: () => number, maps: Map<number, FakeMap>, pins: Map<strin
     weft_map_info: (fd, out, name) => {
       const map = mapOf(fd);
       if (!map) return -EBADF;
-      (out as Uint32Array).set([map.id, map.type, map.keySize, map.valueSize, map.maxEntries, 0]);
+      (out as Uint32Array).set([map.id, map.type, map.keySize, map.valueSize, map.maxEntries, map.flags]);
       bytesOf(name).set(new TextEncoder().encode(map.name));
       return 0;
     },
@@ -263,9 +265,9 @@ function build(random: () => number, maps: Map<number, FakeMap>, pins: Map<strin
     },
     weft_map_publish: (fd, slots, fds) =>
       Promise.resolve(publish(mapOf(fd), slots as Uint32Array, fds as Int32Array)),
-    weft_map_publish_new: (fd, name, valueSize, _flags, slots, capacities, ids, count) => {
+    weft_map_publish_new: (fd, name, valueSize, flags, slots, capacities, ids, count) => {
       const fds = Array.from({ length: count }, (_, i) => {
-        const inner = create(array, name, 4, valueSize, (capacities as Uint32Array)[i]);
+        const inner = create(array, name, 4, valueSize, (capacities as Uint32Array)[i], flags);
         (ids as Uint32Array)[i] = files.get(inner)!;
         return inner;
       });
