@@ -132,6 +132,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     const pool = createRecordPool({
       shim,
       outer: () => maps!.records,
+      size: () => (maps ?? options).sizes.records,
       threads: publishThreads,
       watermarks: options.watermarks,
       found: found?.slots,

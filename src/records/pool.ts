@@ -151,6 +151,12 @@ export interface PoolOptions {
   readonly shim: Shim;
   /** The outer map of the current generation; not asked for before there is one. */
   readonly outer: () => ArrayOfMaps;
+  /**
+   * The slots that the outer map has, or will have.
+   *
+   * @default {as many as it says}
+   */
+  readonly size?: () => number;
   /** How publishing waits: 0 for one batch, else that many threads (ArrayOfMaps.publish). */
   readonly threads: number;
   readonly watermarks: Watermarks;
@@ -161,6 +167,7 @@ export interface PoolOptions {
 /** Creates the pool of an outer map. What a killed agent left there unused is spare, once a grace period has passed. */
 export function createRecordPool(options: PoolOptions): RecordPool {
   const { shim, outer, threads, watermarks, found } = options;
+  const size = options.size ?? (() => outer().info().maxEntries);
   const table = createSlotTable(firstSlot);
   let placeholder = found?.placeholder;
   for (const [slot, content] of found?.allocated ?? []) {
@@ -169,6 +176,8 @@ export function createRecordPool(options: PoolOptions): RecordPool {
   }
   /** Acquired and without an inner map, with the class that each is to have. */
   const pending = new Map<number, number>();
+  /** Those of them that hold a spare's inner map until they are published. */
+  const evicted = new Map<number, SlotContent>();
   /** Acquired spares whose inner maps turned out to be gone. */
   const gone = new Set<number>();
   let borrowed = 0;
@@ -209,9 +218,21 @@ export function createRecordPool(options: PoolOptions): RecordPool {
       if (one > sizeClass) borrowed++;
       return { slot, capacity: table.content(slot).capacity };
     }
-    const [slot] = table.takeFree(1);
+    const slot = table.takeFree(1, size()).at(0) ?? evictSpare() ?? table.takeFree(1)[0];
     pending.set(slot, sizeClass);
     return { slot, capacity: capacityOf(sizeClass) };
+  }
+
+  /** Reserves a spare of the class that has most: where the outer map is full, a record comes before other classes' spares. */
+  function evictSpare(): number | undefined {
+    const spares = (sizeClass: number) => table.count(sizeClass).allocated - table.count(sizeClass).used;
+    const most = classNumbers().reduce((most, one) => spares(one) > spares(most) ? one : most, 0);
+    const slot = table.takeSpare(most);
+    if (slot === undefined) return undefined;
+    table.giveSpare(slot);
+    table.reserve(slot);
+    evicted.set(slot, table.content(slot));
+    return slot;
   }
 
   function expectRecord(slot: number, action: string): void {
@@ -337,6 +358,7 @@ export function createRecordPool(options: PoolOptions): RecordPool {
         batch.forEach(({ slot, capacity }, i) => {
           table.put(slot, { id: ids[i], capacity }, "used");
           pending.delete(slot);
+          evicted.delete(slot);
         });
       } catch (error) {
         // What was published is a record, the rest is not: whoever acquired them releases both.
@@ -345,6 +367,7 @@ export function createRecordPool(options: PoolOptions): RecordPool {
           if (!found) continue;
           table.put(slot, found, "used");
           pending.delete(slot);
+          evicted.delete(slot);
         }
         throw error;
       }
@@ -441,8 +464,11 @@ export function createRecordPool(options: PoolOptions): RecordPool {
         released.add(slot);
       }
       for (const slot of released) {
-        if (pending.delete(slot)) table.giveFree([slot]);
-        else table.giveSpare(slot);
+        const spare = evicted.get(slot);
+        if (!pending.delete(slot)) table.giveSpare(slot);
+        else if (spare) table.put(slot, spare, "spare");
+        else table.giveFree([slot]);
+        evicted.delete(slot);
         if (gone.delete(slot)) forgetSpare(slot);
       }
     },

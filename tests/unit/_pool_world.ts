@@ -62,6 +62,16 @@ export function entriesOf(length: number, seed: number): Entry[] {
   return Array.from({ length }, (_, position) => ({ threshold: seed, endpoint: seed * 100 + position }));
 }
 
+/** Some, each with entries of its own. */
+export const records = (count: number, length: number) =>
+  Array.from({ length: count }, (_, i) => entriesOf(length, i + 1));
+
+/** The slots that hold an inner map with room for so many entries. */
+export function slotsWith({ kernel, outer }: PoolWorld, capacity: number): number[] {
+  return outer.entries().filter(([slot, id]) => slot !== 0 && kernel.maps.get(id)!.maxEntries === capacity)
+    .map(([slot]) => slot);
+}
+
 /** Acquires places, and fills them. @returns their slots */
 export async function publishAll(
   { pool }: PoolWorld,
