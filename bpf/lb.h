@@ -132,13 +132,24 @@ static __always_inline bool pick_entry(void *record, __u32 count, __u32 *endpoin
 	return true;
 }
 
+#ifdef WEFT_TEST_BEFORE_RECORD
+#include WEFT_TEST_BEFORE_RECORD
+#else
+/* A test puts a wait here (tests/kit/bpf). */
+static __always_inline void before_record(void)
+{
+}
+#endif
+
 /* Chooses one of the tier's endpoints by weight. */
 static __always_inline bool pick(__u64 tier, struct backend *to)
 {
 	__u32 slot = tier, index;
-	void *record = bpf_map_lookup_elem(&records, &slot);
 	struct endpoint *endpoint;
+	void *record;
 
+	before_record();
+	record = bpf_map_lookup_elem(&records, &slot);
 	if (!record || !pick_entry(record, tier >> 32, &index))
 		goto broken;
 	endpoint = bpf_map_lookup_elem(&endpoints, &index);

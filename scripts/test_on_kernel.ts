@@ -11,6 +11,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { buildPeer } from "../tests/kit/build_peer.ts";
+import { buildSlowReader } from "../tests/kit/build_slow_reader.ts";
 
 const root = new URL("..", import.meta.url).pathname;
 
@@ -42,6 +43,7 @@ try {
 }
 
 await buildPeer();
+await buildSlowReader();
 const { code } = await new Deno.Command("bash", {
   args: [
     ...[script, kernel, "--mem", `${memory}`, "--timeout", `${timeout}`],

@@ -101,12 +101,18 @@ export function probeFeatures(shim: Shim): Features {
   return { setRetval: hasHelper(shim, programTypeSockAddr, helperSetRetval) };
 }
 
-/** Loads the programs over these maps. @throws {KernelError} with the verifier's log */
+/**
+ * Loads the programs over these maps.
+ *
+ * @param object which of the payload's objects; tests have one of their own
+ * @throws {KernelError} with the verifier's log
+ */
 export function loadPrograms(
   shim: Shim,
   maps: MeshMaps,
   sockets: SocketMaps,
   features: Features,
+  object = "workload",
 ): LoadedObject {
   const settings = new Uint8Array(workload.settings.size);
   workload.settings.write(new DataView(settings.buffer), 0, {
@@ -118,7 +124,7 @@ export function loadPrograms(
   reuse.set("socket_peers", sockets.peers.fd);
   reuse.set("flows", sockets.flows.fd);
   if (sockets.exemptFd !== undefined) reuse.set("exempt_sockets", sockets.exemptFd);
-  return loadObject(shim, "workload", { reuse, readOnly: new Map([[".rodata.settings", settings]]) });
+  return loadObject(shim, object, { reuse, readOnly: new Map([[".rodata.settings", settings]]) });
 }
 
 /** Pins the per-socket maps where they are not pinned yet. */

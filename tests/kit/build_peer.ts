@@ -1,19 +1,8 @@
 import { run } from "../../src/host/mod.ts";
+import { isFresh } from "./fresh.ts";
 
 const sources = new URL("peer/", import.meta.url).pathname;
 const directory = new URL("../../build/kit/", import.meta.url).pathname;
-
-const modified = (path: string) => Deno.statSync(path).mtime?.getTime() ?? 0;
-
-function isFresh(program: string, files: readonly string[]): boolean {
-  try {
-    const built = modified(program);
-    return files.every((file) => modified(file) < built);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
 
 /** Compiles the peer program where it is missing or older than its sources. @returns its path */
 export async function buildPeer(): Promise<string> {

@@ -10,6 +10,7 @@ export {
   type TestAgent,
   weftCommand,
 } from "./agent.ts";
+export { buildSlowReader } from "./build_slow_reader.ts";
 export { describeKernel } from "./describe_kernel.ts";
 export { eventually } from "./eventually.ts";
 export { flawless, type Hammer, type HammerKind, type HammerOptions, type HammerResult } from "./hammer.ts";
