@@ -280,7 +280,8 @@ function planServicePort(
 
 function releaseServicePort(draft: Draft, port: Previous): void {
   draft.released.ids.push(port.id);
-  if (port.tier) draft.released.slots.push(port.tier.slot);
+  const slot = port.tier?.slot ?? ("damaged" in port ? port.damagedSlot : null);
+  if (slot !== null) draft.released.slots.push(slot);
 }
 
 function removeServicePort(draft: Draft, port: AppliedServicePort): void {

@@ -31,6 +31,8 @@ export interface FoundServicePort {
   readonly tier: FoundTier | null;
   /** Its word names a record that is not there, is too short, or names an endpoint that never was: it is made anew. */
   readonly damaged: boolean;
+  /** The slot that a damaged word names, if no sound one does: it may not hold another record before the word is changed. */
+  readonly damagedSlot: number | null;
   /** Those that lead here, as `frontendText`. */
   readonly frontends: readonly string[];
 }
@@ -50,7 +52,7 @@ export interface Found {
   readonly servicePorts: ReadonlyMap<number, FoundServicePort>;
   /** By index, every one that was ever written: of those that nothing refers to, sockets may still keep some. */
   readonly endpoints: ReadonlyMap<number, FoundEndpoint>;
-  /** Slots that hold an inner map, and which of them a service port refers to; the others are spares. */
+  /** Slots that hold an inner map, which are spares but for those that a service port refers to. */
   readonly slots: FoundSlots & { readonly used: ReadonlySet<number> };
   /** What is wrong: somebody else changed the maps. */
   readonly problems: readonly string[];
@@ -89,6 +91,7 @@ export function readBack(maps: MeshMaps): Found {
   }
   const capacities = new Map<number, number>();
   const used = new Set<number>();
+  const damagedSlots = new Map<number, number>();
   for (const [id, { tier: word }] of maps.services.entries()) {
     const texts = wanted.get(id);
     if (!texts) continue;
@@ -100,11 +103,18 @@ export function readBack(maps: MeshMaps): Found {
       mapped: (word.count & workload.tierFlag.TIER_MAPPED) !== 0,
       tier: damaged ? null : tier,
       damaged,
+      damagedSlot: null,
       frontends: texts,
     });
+    if (damaged) damagedSlots.set(id, word.slot);
     if (damaged || !tier) continue;
     used.add(tier.slot);
     capacities.set(records.get(tier.slot)!, tier.capacity);
+  }
+  for (const [id, slot] of damagedSlots) {
+    if (used.has(slot) || slot === placeholderSlot || slot >= maps.sizes.records) continue;
+    used.add(slot);
+    servicePorts.set(id, { ...servicePorts.get(id)!, damagedSlot: slot });
   }
   return {
     frontends,

@@ -160,7 +160,7 @@ export interface PoolOptions {
   /** How publishing waits: 0 for one batch, else that many threads (ArrayOfMaps.publish). */
   readonly threads: number;
   readonly watermarks: Watermarks;
-  /** What the outer map holds already, and which of its slots are used; the others are spares. */
+  /** What the outer map holds already, and which of its slots are in use, whether they hold anything or not; the others are spares. */
   readonly found?: FoundSlots & { readonly used: ReadonlySet<number> };
 }
 
@@ -176,6 +176,11 @@ export function createRecordPool(options: PoolOptions): RecordPool {
   }
   /** Acquired and without an inner map, with the class that each is to have. */
   const pending = new Map<number, number>();
+  for (const slot of found?.used ?? []) {
+    if (table.state(slot) !== "free") continue;
+    table.reserve(slot);
+    pending.set(slot, 0);
+  }
   /** Those of them that hold a spare's inner map until they are published. */
   const evicted = new Map<number, SlotContent>();
   /** Acquired spares whose inner maps turned out to be gone. */

@@ -224,9 +224,12 @@ function build(random: () => number, maps: Map<number, FakeMap>, pins: Map<strin
     },
     weft_map_update: (fd, key, value) => {
       const map = mapOf(fd);
-      return map
-        ? write(map, byteString(slice(key, map.keySize, 0)), slice(value, map.valueSize, 0))
-        : -EBADF;
+      if (!map) return -EBADF;
+      const one = slice(value, map.valueSize, 0);
+      if (map.type === arrayOfMaps) {
+        return publish(map, Uint32Array.of(readU32(slice(key, 4, 0))), Int32Array.of(readU32(one)));
+      }
+      return write(map, byteString(slice(key, map.keySize, 0)), one);
     },
     weft_map_delete: (fd, key) => {
       const map = mapOf(fd);
