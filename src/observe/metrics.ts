@@ -33,12 +33,14 @@ export async function metricsText(status: StatusResponse, records: RecordsRespon
   const used = define(Gauge, "weft_record_slots_used", "Slots that hold a record", labels);
   const allocated = define(Gauge, "weft_record_slots_allocated", "Slots that hold an inner map", labels);
   const highest = define(Gauge, "weft_record_slot_highest", "Highest allocated slot", labels);
+  const step = define(Gauge, "weft_record_step", "Slots are added and freed in multiples of it", labels);
   const classBytes = define(Gauge, "weft_record_bytes", "Kernel memory of inner maps", labels);
   for (const one of records.classes) {
     const label = { capacity: String(one.capacity) };
     used.inc(label, one.used);
     allocated.inc(label, one.allocated);
     highest.inc(label, one.highestSlot);
+    step.inc(label, one.step);
     classBytes.inc(label, one.bytes);
   }
   const { watermarks, counts } = records;

@@ -359,6 +359,121 @@ describe("the flush controller", () => {
     });
   });
 
+  describe("repair", () => {
+    const one = mesh(["shop/a", "shop/b"]);
+    const two = change(one, "shop/a", 81);
+
+    it("reads the kernel back and flushes every service, though nothing has changed", async () => {
+      await apply(one);
+      controller.repair();
+      assert.deepEqual(names(), ["flush", "reread"]);
+      assert.equal(controller.state.firstFlushDone, false);
+      await last().end();
+      assert.deepEqual(names(), ["flush", "reread", "flush"]);
+      assert.deepEqual(keysOf(last()), ["shop/a", "shop/b"]);
+      await last().end();
+      assert.equal(controller.state.firstFlushDone, true);
+      assert.equal(controller.state.applied, one);
+      assert.deepEqual(flushed.map(({ first }) => first), [true, false]);
+      await turn();
+      assert.equal(calls.length, 3);
+      controller.submit(two);
+      assert.deepEqual(names().slice(3), ["flush"]);
+      assert.deepEqual(keysOf(last()), ["shop/a"]);
+    });
+
+    it("waits for a flush that runs, whether it succeeds or not", async () => {
+      await apply(one);
+      for (const end of [(call: Call) => call.end(), (call: Call) => call.fail(kernelRefuses)]) {
+        const before = calls.length;
+        controller.submit(change(one, "shop/a", 1000 + before));
+        controller.repair();
+        await turn();
+        assert.deepEqual(names().slice(before), ["flush"]);
+        await end(last());
+        assert.deepEqual(names().slice(before), ["flush", "reread"]);
+        await last().end();
+        assert.deepEqual(names().slice(before), ["flush", "reread", "flush"]);
+        assert.deepEqual(keysOf(last()), ["shop/a", "shop/b"]);
+        await last().end();
+        assert.equal(controller.state.firstFlushDone, true);
+        assert.equal(controller.state.error, undefined);
+        assert.deepEqual(clock.waiting, []);
+        assert.equal(calls.length, before + 3);
+      }
+    });
+
+    it("is done once for all who asked meanwhile, and again for who asks later", async () => {
+      await apply(one);
+      controller.submit(two);
+      controller.repair();
+      controller.repair();
+      await last().end();
+      await last().end();
+      await last().end();
+      assert.deepEqual(names(), ["flush", "flush", "reread", "flush"]);
+      controller.repair();
+      controller.repair();
+      await last().end();
+      await last().end();
+      // The second asked once the first was under way.
+      assert.deepEqual(names().slice(4), ["reread", "flush", "reread"]);
+      await last().end();
+      await last().end();
+      await turn();
+      assert.deepEqual(names().slice(4), ["reread", "flush", "reread", "flush"]);
+      assert.equal(controller.state.firstFlushDone, true);
+    });
+
+    it("flushes what is newest then", async () => {
+      await apply(one);
+      controller.repair();
+      controller.submit(two);
+      await last().end();
+      await last().end();
+      assert.deepEqual(names(), ["flush", "reread", "flush", "flush"]);
+      assert.deepEqual(keysOf(last()), ["shop/a"]);
+      await last().end();
+      assert.equal(controller.state.applied, two);
+    });
+
+    it("is tried again where the kernel cannot be read", async () => {
+      await apply(one);
+      controller.repair();
+      await last().fail(new Error("no more files"));
+      assert.match(controller.state.error!, /not known until it has been read back: no more files$/);
+      assert.deepEqual(clock.waiting, [1000]);
+      clock.pass(1000);
+      assert.deepEqual(names(), ["flush", "reread", "reread"]);
+      await last().end();
+      assert.deepEqual(keysOf(last()), ["shop/a", "shop/b"]);
+      await last().fail(kernelRefuses);
+      assert.match(controller.state.error!, /the kernel serves what it served before: the kernel refuses$/);
+      clock.pass(2000);
+      assert.deepEqual(names().slice(3), ["flush", "flush"]);
+      assert.deepEqual(keysOf(last()), ["shop/a", "shop/b"]);
+      await last().end();
+      assert.equal(controller.state.error, undefined);
+      assert.equal(controller.state.firstFlushDone, true);
+    });
+
+    it("waits for the first snapshot, and is not begun once stopped", async () => {
+      controller.repair();
+      await turn();
+      assert.deepEqual(names(), []);
+      controller.submit(one);
+      assert.deepEqual(names(), ["reread"]);
+      await last().end();
+      await last().end();
+      const stop = controller.stop();
+      controller.repair();
+      await turn();
+      assert.deepEqual(names(), ["reread", "flush", "settle"]);
+      await last().end();
+      await stop;
+    });
+  });
+
   describe("stop", () => {
     const one = mesh(["shop/a"]);
     const two = change(one, "shop/a", 81);
