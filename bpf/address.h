@@ -14,6 +14,11 @@ static __always_inline bool same_address(const struct address *a, const struct a
 	       a->words[2] == b->words[2] && a->words[3] == b->words[3];
 }
 
+static __always_inline bool is_ipv4(const struct address *address)
+{
+	return !address->words[0] && !address->words[1] && address->words[2] == bpf_htonl(0xffff);
+}
+
 static __always_inline void read_address4(const struct bpf_sock_addr *ctx, struct address *to)
 {
 	to->words[0] = 0;

@@ -64,19 +64,73 @@ static __always_inline __u32 find_frontend(const struct address *address, __be16
 	return NO_SERVICE_PORT;
 }
 
-/* A port's own frontend, else the VIP's. */
-static __always_inline __u32 find_service_port(const struct destination *to)
+/* A port's own frontend, else the VIP's. @kind: 0, or FRONTEND_RANGE */
+static __always_inline __u32 find_port_or_vip(const struct address *address, __be16 port,
+					      __u8 protocol, __u8 kind)
 {
-	__u32 id = find_frontend(&to->address, to->port, to->protocol), of_vip;
+	__u32 id = find_frontend(address, port, protocol | kind), of_vip;
 
 	if (id != NO_SERVICE_PORT)
 		return id;
-	of_vip = find_frontend(&to->address, 0, 0);
+	of_vip = find_frontend(address, 0, kind);
 	if (of_vip == NO_SERVICE_PORT)
 		return NO_SERVICE_PORT;
 	/* A VIP's ports are written before the VIP: this one may have come between the two look-ups. */
-	id = find_frontend(&to->address, to->port, to->protocol);
+	id = find_frontend(address, port, protocol | kind);
 	return id != NO_SERVICE_PORT ? id : of_vip;
+}
+
+/* The first `bits` bits of a word in network order; none where `bits` is negative. */
+static __always_inline __u32 first_bits(__u32 word, int bits)
+{
+	if (bits >= 32)
+		return word;
+	return bits <= 0 ? 0 : word & bpf_htonl(0xffffffffu << (32 - bits));
+}
+
+/* Ties a range's word to its key; as frontend_tag(). The last byte is the prefix's length. */
+static __always_inline __u32 range_tag(const struct address *address, __u32 prefix_length)
+{
+	__u32 hash = mix(0, first_bits(address->words[0], prefix_length), 0x9e3779b1);
+
+	hash = mix(hash, first_bits(address->words[1], (int)prefix_length - 32), 0x85ebca77);
+	hash = mix(hash, first_bits(address->words[2], (int)prefix_length - 64), 0xc2b2ae3d);
+	hash = mix(hash, first_bits(address->words[3], (int)prefix_length - 96), 0x27d4eb2f);
+	return (hash & 0xffffff00) | prefix_length;
+}
+
+/* The longest range that the address is in leads on as a VIP does. */
+static __always_inline __u32 find_in_range(const struct destination *to)
+{
+	struct range_key key = { .prefix_length = 128, .address = to->address };
+
+	for (int attempt = 0; attempt < 4; attempt++) {
+		struct range *value = bpf_map_lookup_elem(&ranges, &key);
+		struct address id = {};
+		__u64 word;
+
+		if (!value)
+			return NO_SERVICE_PORT;
+		word = load_word(value);
+		if (range_tag(&to->address, word >> 32 & 0xff) != word >> 32)
+			continue;
+		/* An IPv6 range is of IPv6 addresses only, though IPv4 ones lie in ::/0. */
+		if ((word >> 32 & 0xff) < 96 && is_ipv4(&to->address))
+			return NO_SERVICE_PORT;
+		id.words[0] = word;
+		return find_port_or_vip(&id, to->port, to->protocol, FRONTEND_RANGE);
+	}
+	count(COUNTER_BROKEN);
+	return NO_SERVICE_PORT;
+}
+
+static __always_inline __u32 find_service_port(const struct destination *to)
+{
+	__u32 id = find_port_or_vip(&to->address, to->port, to->protocol, 0);
+
+	if (id != NO_SERVICE_PORT || !settings.has_ranges)
+		return id;
+	return find_in_range(to);
 }
 
 /* What to do with a destination; `tier` is for pick(). */

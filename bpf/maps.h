@@ -15,6 +15,15 @@ struct {
 	__type(value, struct frontend);
 } frontends SEC(".maps");
 
+/* Written by the agent, read by connect and sendmsg where `frontends` has nothing, and only if there are ranges. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct range_key);
+	__type(value, struct range);
+} ranges SEC(".maps");
+
 /* Written by the agent, read by connect and sendmsg. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -124,6 +133,7 @@ struct {
 const volatile struct {
 	struct record_entry record_entry;
 	struct refusal_event refusal_event;
+	enum frontend_flag frontend_flag;
 	enum tier_flag tier_flag;
 	enum service_flag service_flag;
 	enum endpoint_flag endpoint_flag;

@@ -16,13 +16,32 @@ struct address {
 	__u32 words[4];
 };
 
-/* What an application connects to. Port 0 with protocol 0: the VIP itself, for ports that have no entry of their own. */
+/*
+ * What an application connects to. Port 0 with protocol 0: the VIP itself, for ports that have no entry of their own.
+ * With FRONTEND_RANGE in `protocol` the first word of `address` is a range's id, as `ranges` gives it, and the others are 0.
+ */
 struct frontend_key {
 	struct address address;
 	__be16 port;
-	__u8 protocol; /* IPPROTO_TCP, IPPROTO_UDP, or 0 */
+	__u8 protocol; /* IPPROTO_TCP, IPPROTO_UDP, or 0; FRONTEND_RANGE */
 	__u8 zero;
 };
+
+enum frontend_flag {
+	FRONTEND_RANGE = 0x80, /* in `protocol` */
+};
+
+/* Addresses that begin alike (cidrVips); as the kernel's LPM tries want it. */
+struct range_key {
+	__u32 prefix_length; /* in bits, of the 128 */
+	struct address address;
+};
+
+/* One word; as in `frontends` it says whose it is: `tag` is range_tag() of the key. */
+struct range {
+	__u32 id; /* never used again for another range */
+	__u32 tag;
+} __attribute__((aligned(8)));
 
 /*
  * One word. The kernel may hand a deleted or replaced element's memory to another key while a reader still looks at it,
@@ -144,6 +163,7 @@ struct refusal_event {
 /* Features of this kernel: probed by the agent, not guessed from a version. */
 struct settings {
 	__u32 bucket_mask; /* buckets in `socket_buckets`, a power of two, less 1 */
+	__u32 has_ranges; /* `ranges` has had an element */
 	__u32 has_set_retval; /* bpf_set_retval in connect and sendmsg (5.18): a refusal's errno; else it is EPERM */
 };
 

@@ -4,7 +4,7 @@
 import { type Codec, fit, fitWord, readBytes, readWords, writeBytes, writeWords, writeZeros } from "../codec.ts";
 
 /** Hash of the layouts of all maps but the sockets': the `v<schema>` of the pin directory. */
-export const schema = "302fa8835b2b";
+export const schema = "b0ed9a777bfa";
 
 /** Hash of the layouts of the per-socket maps, which outlive the generations of the others. */
 export const socketSchema = "b534cbd6d0cb";
@@ -12,6 +12,7 @@ export const socketSchema = "b534cbd6d0cb";
 /** The maps of one generation. */
 export const meshMaps = [
   "frontends",
+  "ranges",
   "services",
   "records",
   "endpoints",
@@ -32,6 +33,7 @@ export const socketMaps = [
 /** Kernel map types (enum bpf_map_type), by map. */
 export const mapTypes = {
   frontends: 1,
+  ranges: 11,
   services: 2,
   records: 12,
   endpoints: 2,
@@ -87,6 +89,46 @@ export const frontend: Codec<Frontend> = {
   write: (view, at, value) => {
     view.setUint32(at + 0, fit(value.servicePort, 32, "frontend.service_port"), true);
     view.setUint32(at + 4, fit(value.tag, 32, "frontend.tag"), true);
+  },
+};
+
+/** `struct range_key`, 20 bytes. */
+export interface RangeKey {
+  /** 32 bits. */
+  readonly prefixLength: number;
+  /** 16 bytes in network order, IPv4 as IPv4-mapped. */
+  readonly address: Uint8Array;
+}
+
+export const rangeKey: Codec<RangeKey> = {
+  size: 20,
+  read: (view, at) => ({
+    prefixLength: view.getUint32(at + 0, true),
+    address: readBytes(view, at + 4, 16),
+  }),
+  write: (view, at, value) => {
+    view.setUint32(at + 0, fit(value.prefixLength, 32, "range_key.prefix_length"), true);
+    writeBytes(view, at + 4, 16, value.address, "range_key.address");
+  },
+};
+
+/** `struct range`, 8 bytes. */
+export interface Range {
+  /** 32 bits. */
+  readonly id: number;
+  /** 32 bits. */
+  readonly tag: number;
+}
+
+export const range: Codec<Range> = {
+  size: 8,
+  read: (view, at) => ({
+    id: view.getUint32(at + 0, true),
+    tag: view.getUint32(at + 4, true),
+  }),
+  write: (view, at, value) => {
+    view.setUint32(at + 0, fit(value.id, 32, "range.id"), true);
+    view.setUint32(at + 4, fit(value.tag, 32, "range.tag"), true);
   },
 };
 
@@ -346,25 +388,34 @@ export const refusalEvent: Codec<RefusalEvent> = {
   },
 };
 
-/** `struct settings`, 8 bytes. */
+/** `struct settings`, 12 bytes. */
 export interface Settings {
   /** 32 bits. */
   readonly bucketMask: number;
+  /** 32 bits. */
+  readonly hasRanges: number;
   /** 32 bits. */
   readonly hasSetRetval: number;
 }
 
 export const settings: Codec<Settings> = {
-  size: 8,
+  size: 12,
   read: (view, at) => ({
     bucketMask: view.getUint32(at + 0, true),
-    hasSetRetval: view.getUint32(at + 4, true),
+    hasRanges: view.getUint32(at + 4, true),
+    hasSetRetval: view.getUint32(at + 8, true),
   }),
   write: (view, at, value) => {
     view.setUint32(at + 0, fit(value.bucketMask, 32, "settings.bucket_mask"), true);
-    view.setUint32(at + 4, fit(value.hasSetRetval, 32, "settings.has_set_retval"), true);
+    view.setUint32(at + 4, fit(value.hasRanges, 32, "settings.has_ranges"), true);
+    view.setUint32(at + 8, fit(value.hasSetRetval, 32, "settings.has_set_retval"), true);
   },
 };
+
+/** `enum frontend_flag` */
+export const frontendFlag = {
+  FRONTEND_RANGE: 128,
+} as const;
 
 /** `enum tier_flag` */
 export const tierFlag = {

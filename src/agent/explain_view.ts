@@ -4,14 +4,13 @@ import type { Controller } from "../dataplane/mod.ts";
 import { type Destination, explain, type Explanation } from "../explain/mod.ts";
 import { placeOn } from "../locality/mod.ts";
 
-/** Explains from what the kernel holds, not from what may be newer. cidrVips are not in the kernel yet, so they own nothing here. */
+/** Explains from what the kernel holds, not from what may be newer.  */
 export function explainView({ state }: Controller, to: Destination, protocol: "TCP" | "UDP"): Explanation {
   const { applied, place = placeOn("") } = state;
   return explain(to, {
     snapshot: applied,
     place,
     protocol,
-    services: [],
     workloads: [...applied.workloads.values()].sort((a, b) => a.uid < b.uid ? -1 : 1),
   });
 }

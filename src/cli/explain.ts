@@ -90,7 +90,7 @@ async function fromFile(
   const { mesh } = await readMeshFile(path);
   const snapshot = replaceMesh(emptySnapshot(), mesh);
   const place = createNodeFinder(node).place(snapshot);
-  return explain(to, { snapshot, place, protocol, services: mesh.services, workloads: mesh.workloads });
+  return explain(to, { snapshot, place, protocol, workloads: mesh.workloads });
 }
 
 function render(answer: Explanation, out: TextOutput): string {

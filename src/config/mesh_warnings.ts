@@ -34,7 +34,6 @@ const maxOfKind = 20;
 export function warningsOf(tree: YamlTree, mesh: Mesh): string[] {
   const kinds: Kind[] = [
     { plural: "policies that are not enforced yet", warnings: policies(mesh) },
-    { plural: "services whose cidrVips are not obeyed yet", warnings: ranges(mesh) },
     { plural: "VIPs that several services claim", warnings: contestedVips(mesh) },
     { plural: "memberships in unknown services", warnings: unknownServices(mesh) },
     { plural: "target ports of 0", warnings: zeroPorts(mesh) },
@@ -71,14 +70,6 @@ function* policies(mesh: Mesh): Iterable<Warning> {
       steps: ["policies", index],
       text: `policy ${shorten(`${namespace}/${name}`)} is not enforced yet`,
     };
-  }
-}
-
-function* ranges(mesh: Mesh): Iterable<Warning> {
-  for (const [index, service] of mesh.services.entries()) {
-    if (service.ranges.length === 0) continue;
-    const text = `service ${shorten(serviceKey(service))}: cidrVips are not obeyed yet`;
-    yield { steps: ["services", index, "cidrVips"], text };
   }
 }
 

@@ -51,6 +51,9 @@ export interface Applied {
   readonly servicePortIds: IndexAllocator;
   /** Of map `endpoints`. */
   readonly endpointIndexes: IndexAllocator;
+  /** The id of each range that was ever programmed (`address/length`): none is used again for another. */
+  readonly rangeIds: Map<string, number>;
+  readonly nextRangeId: { value: number };
   /** The generation that each endpoint index had last. */
   readonly generations: Map<number, number>;
   /** The generation of indexes that were never used: random, so that no socket's state of another life matches. */
@@ -68,6 +71,8 @@ export function emptyApplied(): Applied {
     services: new Map(),
     servicePortIds: createIndexAllocator(firstServicePortId),
     endpointIndexes: createIndexAllocator(firstEndpointIndex),
+    rangeIds: new Map(),
+    nextRangeId: { value: 0 },
     generations: new Map(),
     firstGeneration: crypto.getRandomValues(new Uint32Array(1))[0],
   };
@@ -76,4 +81,18 @@ export function emptyApplied(): Applied {
 /** A frontend's key as text. */
 export function frontendText(frontend: Pick<DesiredFrontend, "address" | "port" | "protocol">): string {
   return `${frontend.address}|${frontend.port}|${frontend.protocol}`;
+}
+
+/** Whether a frontend's address is a range of them. */
+export function isRange(address: string): boolean {
+  return address.includes("/");
+}
+
+/** The id of a range, given to it when it is first asked for. */
+export function rangeIdOf(applied: Applied, range: string): number {
+  const known = applied.rangeIds.get(range);
+  if (known !== undefined) return known;
+  const id = applied.nextRangeId.value++;
+  applied.rangeIds.set(range, id);
+  return id;
 }

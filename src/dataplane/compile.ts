@@ -4,7 +4,9 @@ import {
   type Family,
   familyOf,
   ownerOf,
+  ownerOfRange,
   type PortMap,
+  rangeKey,
   type Service,
   type ServiceKey,
   type Snapshot,
@@ -31,7 +33,7 @@ const udp = 17;
 /**
  * Compiles one service.
  *
- * Only VIPs that are on the node's network and that the service owns get frontends. A service that needs a waypoint
+ * Only VIPs and ranges that are on the node's network and that the service owns get frontends. A service that needs a waypoint
  * or has mode Passthrough has no service ports, and its VIPs are left alone. A service port 0 is ignored: nobody
  * connects to it. Endpoints are in tiers by rank (src/locality), nearest first.
  *
@@ -52,7 +54,7 @@ export function compileService(
   if (service === undefined) {
     return { service: key, servicePorts: [], frontends: [], excluded: [], left: null };
   }
-  const vips = ownedVips(snapshot, service, node);
+  const vips = [...ownedVips(snapshot, service, node), ...ownedRanges(snapshot, service, node)];
   const left = reasonToLeave(service);
   if (left !== null) {
     const frontends = vips.map((address) => frontendOfAllPorts(address, { kind: "leave" }));
@@ -74,6 +76,18 @@ export function compileService(
     excluded: compiled.flatMap(({ excluded }) => excluded),
     left: null,
   };
+}
+
+/** The ranges that the service owns on this node, as `address/length`. */
+function ownedRanges(snapshot: Snapshot, service: Service, node: CompileNode): string[] {
+  const ranges = new Set<string>();
+  for (const range of service.ranges) {
+    if (range.network !== node.network) continue;
+    const claimants = snapshot.rangeClaims.get(rangeKey(range)) ?? [];
+    const known = claimants.map((key) => snapshot.services.get(key)).filter((each) => each !== undefined);
+    if (ownerOfRange(known) === service) ranges.add(`${range.address}/${range.prefixLength}`);
+  }
+  return [...ranges];
 }
 
 /** The addresses of the service's VIPs that are programmed on this node. */

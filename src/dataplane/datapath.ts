@@ -117,10 +117,15 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
   let backgroundError: string | undefined;
   let growthError: { readonly reason: string; readonly at: number } | undefined;
   let first = true;
+  /** Whether the programs look into `ranges`: from the first range on, so that they cost nothing before. */
+  let hasRanges = false;
 
   function readState(): void {
     const found = maps && readBack(maps);
     const applied = emptyApplied();
+    for (const [range, id] of found?.ranges ?? []) applied.rangeIds.set(range, id);
+    applied.nextRangeId.value = found?.nextRangeId ?? 0;
+    hasRanges ||= applied.rangeIds.size > 0;
     for (const port of found?.servicePorts.values() ?? []) {
       applied.servicePortIds.reserve(port.id);
       for (const row of port.tier?.rows ?? []) applied.endpointIndexes.reserve(row.index);
@@ -174,7 +179,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
   }
 
   function load(over: MeshMaps): LoadedObject {
-    const loaded = loadPrograms(shim, over, sockets, options.features);
+    const loaded = loadPrograms(shim, over, sockets, { ...options.features, ranges: hasRanges });
     pinSocketMaps(shim, loaded, paths.sockets);
     if (sockets.exemptFd === undefined) sockets = openSocketMaps(shim, paths.sockets, options.socketSizes);
     return loaded;
@@ -231,6 +236,24 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     object?.[Symbol.dispose]();
     object = loaded;
     maps = next;
+  }
+
+  /** Lets the programs look into `ranges`, where this plan has the first one. */
+  function ensureRanges(plan: Plan): void {
+    if (hasRanges || !plan.ranges.some((edit) => edit.after !== undefined)) return;
+    hasRanges = true;
+    if (!object) return;
+    let loaded: LoadedObject | undefined;
+    try {
+      loaded = load(maps!);
+      attachPrograms(shim, loaded, options.cgroup, paths.links);
+    } catch (error) {
+      loaded?.[Symbol.dispose]();
+      hasRanges = false;
+      throw error;
+    }
+    object[Symbol.dispose]();
+    object = loaded;
   }
 
   /** Moves to larger maps where this plan, or the spares that it asks for, need them. */
@@ -295,6 +318,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
       let grownTo: MeshSizes | undefined;
       try {
         grownTo = await ensureRoom(plan);
+        ensureRanges(plan);
       } catch (error) {
         abandonPlan(plan, state.applied, state.pool);
         throw error;

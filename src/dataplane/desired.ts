@@ -48,9 +48,9 @@ export type FrontendTarget =
   /** The destination stays as it is (mode Passthrough, or a waypoint is needed). */
   | { readonly kind: "leave" };
 
-/** An address, port and protocol that applications connect to. */
+/** An address, or a range of them, port and protocol that applications connect to. */
 export interface DesiredFrontend {
-  /** Canonical text. */
+  /** Canonical text; of a range `address/length`. */
   readonly address: string;
   /** Host byte order; 0 stands for every port of the address that has no frontend of its own. */
   readonly port: number;

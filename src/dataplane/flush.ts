@@ -2,11 +2,11 @@
 
 import type { Shim, workload } from "../../ffi/mod.ts";
 import { check } from "../../ffi/mod.ts";
-import { addressToBytes } from "../mesh/mod.ts";
 import type { RecordPool } from "../records/mod.ts";
 import type { Applied } from "./applied.ts";
 import type { DesiredFrontend } from "./desired.ts";
-import { frontendTag } from "./frontend_tag.ts";
+import { frontendKey, rangeKeyOf } from "./frontend_key.ts";
+import { frontendTag, rangeTag } from "./frontend_tag.ts";
 import type { MeshMaps } from "./maps.ts";
 import { abandonPlan, type Edit, type Plan } from "./plan.ts";
 
@@ -61,9 +61,20 @@ export async function flush(target: FlushTarget, plan: Plan): Promise<() => Prom
       () => writeServicePorts(maps, plan.servicePorts, "after"),
       () => writeServicePorts(maps, plan.servicePorts, "before"),
     );
-    for (const edits of frontendSteps(plan.frontends)) {
-      step(() => writeFrontends(maps, edits, "after"), () => writeFrontends(maps, edits, "before"));
-    }
+    const { put, whole, gone } = frontendSteps(plan.frontends);
+    const frontends = (edits: Plan["frontends"]) =>
+      step(
+        () => writeFrontends(target, edits, "after"),
+        () => writeFrontends(target, edits, "before"),
+      );
+    const ranges = (edits: Plan["ranges"]) =>
+      step(() => writeRanges(maps, edits, "after"), () => writeRanges(maps, edits, "before"));
+    frontends(put);
+    // A range is there only while its frontends are.
+    ranges(plan.ranges.filter((edit) => edit.after === undefined));
+    frontends(whole);
+    ranges(plan.ranges.filter((edit) => edit.after !== undefined));
+    frontends(gone);
     step(
       () => maps.endpoints.updateMany(plan.retired.map(([index, , after]) => [index, after])),
       () => maps.endpoints.updateMany(plan.retired.map(([index, before]) => [index, before])),
@@ -133,28 +144,37 @@ function writeServicePorts(maps: MeshMaps, edits: Plan["servicePorts"], side: "b
  * What holds for a whole VIP (port 0) changes while its ports, old and new, are all there: a port without a frontend would be
  * judged by a VIP that is not meant for it.
  */
-function frontendSteps(edits: Plan["frontends"]): Plan["frontends"][] {
+function frontendSteps(edits: Plan["frontends"]) {
   const ports = edits.filter((edit) => edit.key.port !== 0);
-  return [
-    ports.filter((edit) => edit.after !== undefined),
-    edits.filter((edit) => edit.key.port === 0),
-    ports.filter((edit) => edit.after === undefined),
-  ];
+  return {
+    put: ports.filter((edit) => edit.after !== undefined),
+    whole: edits.filter((edit) => edit.key.port === 0),
+    gone: ports.filter((edit) => edit.after === undefined),
+  };
 }
 
-function kernelKey(frontend: DesiredFrontend): workload.FrontendKey {
-  return { address: addressToBytes(frontend.address), port: frontend.port, protocol: frontend.protocol };
+function writeRanges(maps: MeshMaps, edits: Plan["ranges"], side: "before" | "after"): void {
+  const puts: [workload.RangeKey, workload.Range][] = [];
+  const deletes: workload.RangeKey[] = [];
+  for (const edit of edits) {
+    const key = rangeKeyOf(edit.key);
+    const id = edit[side];
+    if (id === undefined) deletes.push(key);
+    else puts.push([key, { id, tag: rangeTag(key) }]);
+  }
+  maps.ranges.updateMany(puts);
+  maps.ranges.deleteMany(deletes);
 }
 
 function writeFrontends(
-  maps: MeshMaps,
+  { maps, applied }: FlushTarget,
   edits: readonly Edit<DesiredFrontend, number>[],
   side: "before" | "after",
 ): void {
   const puts: [workload.FrontendKey, workload.Frontend][] = [];
   const deletes: workload.FrontendKey[] = [];
   for (const edit of edits) {
-    const key = kernelKey(edit.key);
+    const key = frontendKey(applied, edit.key);
     const id = edit[side];
     if (id === undefined) deletes.push(key);
     else puts.push([key, { servicePort: id, tag: frontendTag(key) }]);

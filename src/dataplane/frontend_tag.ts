@@ -16,3 +16,13 @@ export function frontendTag(key: workload.FrontendKey): number {
   const port = (key.port & 0xff) << 8 | key.port >> 8;
   return mix(hash, port << 8 | key.protocol, 0x165667b1) >>> 0;
 }
+
+/** What ties a range's word to its key: the same as `range_tag()` in bpf/lb.h. @param address the range's first */
+export function rangeTag({ address, prefixLength }: workload.RangeKey): number {
+  const words = new DataView(address.buffer, address.byteOffset, 16);
+  let hash = mix(0, words.getUint32(0, true), 0x9e3779b1);
+  hash = mix(hash, words.getUint32(4, true), 0x85ebca77);
+  hash = mix(hash, words.getUint32(8, true), 0xc2b2ae3d);
+  hash = mix(hash, words.getUint32(12, true), 0x27d4eb2f);
+  return ((hash & 0xffffff00) | prefixLength) >>> 0;
+}

@@ -7,6 +7,7 @@ import {
   CounterMap,
   createMap,
   HashMap,
+  KernelMap,
   mapInfo,
   mapMemory,
   openMapById,
@@ -40,10 +41,15 @@ export const defaultSizes: MeshSizes = {
 /** The size of the ring buffer of refusals in bytes: a power of two of at least a page. */
 export const eventsSize = 65_536;
 
+/** A trie takes memory for what it holds, not for what it may hold. */
+const mostRanges = 2 ** 31;
+const noPreallocation = 1; // BPF_F_NO_PREALLOC: tries have no other kind
+
 /** One generation of the maps that describe the mesh. */
 export interface MeshMaps {
   readonly sizes: MeshSizes;
   readonly frontends: HashMap<workload.FrontendKey, workload.Frontend>;
+  readonly ranges: KernelMap<workload.RangeKey, workload.Range>;
   readonly services: ArrayMap<workload.ServicePort>;
   readonly records: ArrayOfMaps;
   readonly endpoints: ArrayMap<workload.Endpoint>;
@@ -57,6 +63,7 @@ export interface MeshMaps {
 export function mapFds(maps: MeshMaps): ReadonlyMap<typeof workload.meshMaps[number], number> {
   return new Map([
     ["frontends", maps.frontends.fd],
+    ["ranges", maps.ranges.fd],
     ["services", maps.services.fd],
     ["records", maps.records.fd],
     ["endpoints", maps.endpoints.fd],
@@ -101,6 +108,11 @@ function typed(shim: Shim, fd: (name: typeof workload.meshMaps[number]) => numbe
       records: records.info().maxEntries,
     },
     frontends,
+    ranges: new KernelMap(shim, fd("ranges"), {
+      name: "ranges",
+      key: workload.rangeKey,
+      value: workload.range,
+    }),
     services,
     records,
     endpoints,
@@ -114,6 +126,7 @@ function typed(shim: Shim, fd: (name: typeof workload.meshMaps[number]) => numbe
 /** The key and value sizes of the maps, in bytes. */
 const shapes = {
   frontends: [workload.frontendKey.size, workload.frontend.size],
+  ranges: [workload.rangeKey.size, workload.range.size],
   services: [4, workload.servicePort.size],
   records: [4, 4],
   endpoints: [4, workload.endpoint.size],
@@ -133,6 +146,8 @@ function entriesOf(name: typeof workload.meshMaps[number], sizes: MeshSizes): nu
       return workload.counter.COUNTERS;
     case "events":
       return eventsSize;
+    case "ranges":
+      return mostRanges;
     default:
       return sizes[name];
   }
@@ -148,7 +163,8 @@ async function createOne(
   }
   const [keySize, valueSize] = shapes[name];
   const type = workload.mapTypes[name];
-  return createMap(shim, { type, name, keySize, valueSize, maxEntries: entriesOf(name, sizes) });
+  const flags = name === "ranges" ? noPreallocation : 0;
+  return createMap(shim, { type, name, keySize, valueSize, maxEntries: entriesOf(name, sizes), flags });
 }
 
 /** The reserved service ports: what holds for a VIP's ports that are not listed, and for destinations left alone. */

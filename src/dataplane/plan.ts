@@ -23,6 +23,8 @@ import {
   type AppliedServicePort,
   type AppliedTier,
   frontendText,
+  isRange,
+  rangeIdOf,
 } from "./applied.ts";
 import type { DesiredEndpoint, DesiredFrontend, DesiredService, DesiredServicePort } from "./desired.ts";
 import { leaveId, unlistedId } from "./maps.ts";
@@ -56,6 +58,8 @@ export interface Plan {
   readonly recordWrites: readonly { readonly after: RecordWrite; readonly before: RecordWrite }[];
   readonly servicePorts: readonly Edit<number, workload.ServicePort>[];
   readonly frontends: readonly Edit<DesiredFrontend, number>[];
+  /** Ranges (`address/length`) with their ids. */
+  readonly ranges: readonly Edit<string, number>[];
   /** Endpoints that no record refers to any more: sockets may not keep them. */
   readonly retired:
     readonly (readonly [index: number, before: workload.Endpoint, after: workload.Endpoint])[];
@@ -139,11 +143,21 @@ export function planFlush(
     abandonPlan(draft, applied, pool);
     throw error;
   }
-  return {
-    ...draft,
-    frontends: [...draft.frontends.values()].filter((edit) => edit.before !== edit.after),
-    next,
-  };
+  const frontends = [...draft.frontends.values()].filter((edit) => edit.before !== edit.after);
+  return { ...draft, frontends, ranges: rangeEdits(applied, frontends), next };
+}
+
+/** A range is there as long as its frontend for all ports is. */
+function rangeEdits(
+  applied: Applied,
+  frontends: readonly Edit<DesiredFrontend, number>[],
+): Edit<string, number>[] {
+  const whole = frontends.filter(({ key }) => key.port === 0 && isRange(key.address));
+  return whole.filter((edit) => edit.before === undefined || edit.after === undefined).map((edit) => {
+    const id = rangeIdOf(applied, edit.key.address);
+    const [before, after] = edit.after === undefined ? [id, undefined] : [undefined, id];
+    return { key: edit.key.address, before, after };
+  });
 }
 
 /** Gives back what a plan took that was not carried out, or was undone. */

@@ -101,6 +101,12 @@ export function probeFeatures(shim: Shim): Features {
   return { setRetval: hasHelper(shim, programTypeSockAddr, helperSetRetval) };
 }
 
+/** What the programs are told when they are loaded. */
+export interface ProgramSettings extends Features {
+  /** Whether they look into map ranges at all. */
+  readonly ranges: boolean;
+}
+
 /**
  * Loads the programs over these maps.
  *
@@ -111,13 +117,14 @@ export function loadPrograms(
   shim: Shim,
   maps: MeshMaps,
   sockets: SocketMaps,
-  features: Features,
+  { ranges, setRetval }: ProgramSettings,
   object = "workload",
 ): LoadedObject {
   const settings = new Uint8Array(workload.settings.size);
   workload.settings.write(new DataView(settings.buffer), 0, {
     bucketMask: sockets.buckets.info().maxEntries - 1,
-    hasSetRetval: features.setRetval ? 1 : 0,
+    hasRanges: ranges ? 1 : 0,
+    hasSetRetval: setRetval ? 1 : 0,
   });
   const reuse = new Map<string, number>(mapFds(maps));
   reuse.set("socket_buckets", sockets.buckets.fd);

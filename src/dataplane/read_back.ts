@@ -1,9 +1,10 @@
 /** Reads the kernel's state back: what an agent finds that takes over, and what `status` shows without an agent. */
 
 import { workload } from "../../ffi/mod.ts";
-import { bytesToAddress } from "../mesh/mod.ts";
+import { bytesToAddress, familyOf } from "../mesh/mod.ts";
 import { type FoundSlots, ownSlots, placeholderSlot, readRecordById, readSlots } from "../records/mod.ts";
 import { frontendText } from "./applied.ts";
+import { lostRange } from "./frontend_key.ts";
 import { leaveId, type MeshMaps, unlistedId } from "./maps.ts";
 
 export interface FoundEndpoint {
@@ -48,6 +49,10 @@ export interface FoundFrontend {
 export interface Found {
   /** By `frontendText`. */
   readonly frontends: ReadonlyMap<string, FoundFrontend>;
+  /** Ids by `address/length`. */
+  readonly ranges: ReadonlyMap<string, number>;
+  /** Higher than any id that was found. */
+  readonly nextRangeId: number;
   /** Those that a frontend refers to, but for the reserved ones. */
   readonly servicePorts: ReadonlyMap<number, FoundServicePort>;
   /** By index, every one that was ever written: of those that nothing refers to, sockets may still keep some. */
@@ -58,14 +63,28 @@ export interface Found {
   readonly problems: readonly string[];
 }
 
+/** A range as `address/length`. */
+function rangeText({ address, prefixLength }: workload.RangeKey): string {
+  const first = bytesToAddress(address);
+  return `${first}/${familyOf(first) === 4 ? prefixLength - 96 : prefixLength}`;
+}
+
 /** Reads everything. What contradicts itself is reported as a problem, and counts as not there. */
 export function readBack(maps: MeshMaps): Found {
+  const ranges = new Map([...maps.ranges.entries()].map(([key, { id }]) => [id, rangeText(key)]));
+  let nextRangeId = 0;
+  for (const id of ranges.keys()) nextRangeId = Math.max(nextRangeId, id + 1);
+  const { FRONTEND_RANGE } = workload.frontendFlag;
   const frontends = new Map<string, FoundFrontend>();
   for (const [key, value] of maps.frontends.entries()) {
+    const ofRange = (key.protocol & FRONTEND_RANGE) !== 0;
+    const rangeId = new DataView(key.address.buffer).getUint32(0, true);
+    if (ofRange) nextRangeId = Math.max(nextRangeId, rangeId + 1);
     const frontend = {
-      address: bytesToAddress(key.address),
+      // One whose range is gone has no address: it is left over.
+      address: ofRange ? ranges.get(rangeId) ?? lostRange(rangeId) : bytesToAddress(key.address),
       port: key.port,
-      protocol: key.protocol,
+      protocol: key.protocol & ~FRONTEND_RANGE,
       id: value.servicePort,
     };
     frontends.set(frontendText(frontend as Parameters<typeof frontendText>[0]), frontend);
@@ -118,6 +137,8 @@ export function readBack(maps: MeshMaps): Found {
   }
   return {
     frontends,
+    ranges: new Map([...ranges].map(([id, text]) => [text, id])),
+    nextRangeId,
     servicePorts,
     endpoints,
     slots: { ...readSlots(maps.records, slots, capacities), used },

@@ -139,7 +139,7 @@ export async function checkPrograms(
     [shim, datapath, setRetval],
     (shim, { maps, sockets }, setRetval) => {
       if (maps === undefined) throw new Error("there are no maps after a flush");
-      const load = () => stack.use(loadPrograms(shim, maps, sockets, { setRetval }));
+      const load = () => stack.use(loadPrograms(shim, maps, sockets, { setRetval, ranges: true }));
       const started = performance.now();
       const first = load();
       const elapsed = performance.now() - started;

@@ -9,7 +9,7 @@ import type { Place } from "../locality/mod.ts";
 import { familyOf, type Service, serviceKey, type Snapshot, type Workload } from "../mesh/mod.ts";
 import type { Destination } from "./destination.ts";
 import { fraction } from "./fraction.ts";
-import { ownerOfRange, ownerOfVip, workloadAt } from "./owner.ts";
+import { ownerOfAddress, ownerOfVip, workloadAt } from "./owner.ts";
 
 export type { Destination };
 
@@ -17,8 +17,7 @@ export interface ExplainOptions {
   readonly snapshot: Snapshot;
   readonly place: Place;
   readonly protocol: "TCP" | "UDP";
-  /** In the source's order, which decides between services with the same range and workloads with the same address. */
-  readonly services: Iterable<Service>;
+  /** In the source's order, which decides between workloads with the same address. */
   readonly workloads: Iterable<Workload>;
 }
 
@@ -62,7 +61,7 @@ const nothing = { service: null, mode: null, endpoints: [], standby: [], exclude
 export function explain(to: Destination, options: ExplainOptions): Explanation {
   const { snapshot, place: { network } } = options;
   const owner = ownerOfVip(snapshot, network, to.address) ??
-    ownerOfRange(options.services, network, to.address);
+    ownerOfAddress(snapshot, network, to.address);
   if (owner) return explainService(to, owner, options);
   const workload = workloadAt(options.workloads, network, to.address);
   if (workload === undefined) {

@@ -2,11 +2,12 @@
 
 import {
   addressToBytes,
+  bytesToAddress,
   familyOf,
-  type NetworkRange,
   ownerOf,
+  ownerOfRange,
+  rangeKey,
   type Service,
-  serviceKey,
   type Snapshot,
   vipKey,
   type Workload,
@@ -18,38 +19,22 @@ export function ownerOfVip(snapshot: Snapshot, network: string, address: string)
   return ownerOf(claimants.map((key) => snapshot.services.get(key)).filter((one) => one !== undefined));
 }
 
-/**
- * The service that owns the longest range with an address in it; of several a canonical one, else the first.
- *
- * @param services in the source's order
- */
-export function ownerOfRange(
-  services: Iterable<Service>,
-  network: string,
-  address: string,
-): Service | undefined {
-  let best: { service: Service; prefixLength: number } | undefined;
-  for (const service of services) {
-    if (service.visibility !== "Public") continue;
-    for (const range of service.ranges) {
-      if (range.network !== network || !contains(range, address)) continue;
-      const { prefixLength } = range;
-      const better = best === undefined || prefixLength > best.prefixLength ||
-        (prefixLength === best.prefixLength && service.canonical && !best.service.canonical);
-      if (better) best = { service, prefixLength };
-    }
+/** The service that owns the longest range with an address in it. */
+export function ownerOfAddress(snapshot: Snapshot, network: string, address: string): Service | undefined {
+  if (snapshot.rangeClaims.size === 0) return undefined;
+  const family = familyOf(address);
+  const bytes = addressToBytes(address);
+  const shortest = family === 4 ? 96 : 0;
+  for (let length = 128; length >= shortest; length--) {
+    if (length < 128) bytes[length >> 3] &= 0xff << (8 - (length & 7));
+    const range = { network, address: bytesToAddress(bytes), prefixLength: length - shortest };
+    const claimants = snapshot.rangeClaims.get(rangeKey(range)) ?? [];
+    const owner = ownerOfRange(
+      claimants.map((key) => snapshot.services.get(key)).filter((one) => one !== undefined),
+    );
+    if (owner) return owner;
   }
-  return best?.service;
-}
-
-function contains(range: NetworkRange, address: string): boolean {
-  if (familyOf(range.address) !== familyOf(address)) return false;
-  const bits = range.prefixLength + (familyOf(address) === 4 ? 96 : 0);
-  const [a, b] = [addressToBytes(range.address), addressToBytes(address)];
-  const whole = bits >> 3;
-  for (let i = 0; i < whole; i++) if (a[i] !== b[i]) return false;
-  const rest = bits & 7;
-  return rest === 0 || (a[whole] ^ b[whole]) >> (8 - rest) === 0;
+  return undefined;
 }
 
 /**
@@ -72,9 +57,4 @@ export function workloadAt(
     if (best === undefined || rank(workload) >= rank(best)) best = workload;
   }
   return best;
-}
-
-/** The key of a service, or `null` where there is none. */
-export function keyOf(service: Service | undefined): string | null {
-  return service ? serviceKey(service) : null;
 }

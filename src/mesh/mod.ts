@@ -10,12 +10,13 @@ export {
 } from "./address.ts";
 export { changedServices } from "./changed_services.ts";
 export * from "./model.ts";
-export { ownerOf } from "./owners.ts";
+export { ownerOf, ownerOfRange } from "./owners.ts";
 export { type Change, diff, emptyMap, type MapDraft, mapOf, type PersistentMap } from "./persistent_map.ts";
 export {
   editSnapshot,
   emptySnapshot,
   type MeshEdit,
+  rangeKey,
   replaceMesh,
   type Snapshot,
   vipKey,

@@ -24,3 +24,14 @@ export function ownerOf(claimants: readonly Service[]): Service | undefined {
   const candidates = [...lastOfNamespace.values()].filter((service) => service.visibility === "Public");
   return candidates.findLast((service) => service.canonical) ?? candidates[0];
 }
+
+/**
+ * The owner of a range that several services list: of those that are Public a canonical one, else the first. A longer range within it
+ * has an owner of its own.
+ *
+ * @param claimants the services that list the range, in the source's order
+ */
+export function ownerOfRange(claimants: readonly Service[]): Service | undefined {
+  const visible = claimants.filter((service) => service.visibility === "Public");
+  return visible.find((service) => service.canonical) ?? visible[0];
+}

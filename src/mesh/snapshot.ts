@@ -4,6 +4,7 @@ import { sameContents } from "./_equal.ts";
 import {
   type Mesh,
   type NetworkAddress,
+  type NetworkRange,
   type Policy,
   policyKey,
   type Service,
@@ -31,6 +32,8 @@ export interface Snapshot {
    * tells edits that of arrival (a service that is told anew keeps its place).
    */
   readonly claims: PersistentMap<readonly ServiceKey[]>;
+  /** `rangeKey` → the services that list this range, in the same order. */
+  readonly rangeClaims: PersistentMap<readonly ServiceKey[]>;
 }
 
 /** What a source adds, replaces and takes away in one step. Removing what is not there is no error. */
@@ -50,6 +53,11 @@ export function vipKey(vip: NetworkAddress): string {
   return `${vip.network}/${vip.address}`;
 }
 
+/** `network/address/length`: the key of a range in `Snapshot.rangeClaims`. */
+export function rangeKey({ network, address, prefixLength }: NetworkRange): string {
+  return `${network}/${address}/${prefixLength}`;
+}
+
 export function emptySnapshot(): Snapshot {
   return {
     workloads: emptyMap(),
@@ -59,6 +67,7 @@ export function emptySnapshot(): Snapshot {
     nodes: emptyMap(),
     writers: emptyMap(),
     claims: emptyMap(),
+    rangeClaims: emptyMap(),
   };
 }
 
@@ -117,6 +126,7 @@ interface SnapshotDraft {
   readonly nodes: GroupsDraft;
   readonly writers: MapDraft<readonly ServiceKey[]>;
   readonly claims: MapDraft<readonly ServiceKey[]>;
+  readonly rangeClaims: MapDraft<readonly ServiceKey[]>;
 }
 
 function draftOf(snapshot: Snapshot): SnapshotDraft {
@@ -128,6 +138,7 @@ function draftOf(snapshot: Snapshot): SnapshotDraft {
     nodes: { all: snapshot.nodes.draft(), touched: new Map() },
     writers: snapshot.writers.draft(),
     claims: snapshot.claims.draft(),
+    rangeClaims: snapshot.rangeClaims.draft(),
   };
 }
 
@@ -140,10 +151,12 @@ function finish(draft: SnapshotDraft, before: Snapshot): Snapshot {
     nodes: finishGroups(draft.nodes),
     writers: draft.writers.finish(),
     claims: draft.claims.finish(),
+    rangeClaims: draft.rangeClaims.finish(),
   };
   // The other indexes follow from workloads and services; the order of claims may change by itself.
   const unchanged = after.workloads === before.workloads && after.services === before.services &&
-    after.policies === before.policies && after.claims === before.claims;
+    after.policies === before.policies && after.claims === before.claims &&
+    after.rangeClaims === before.rangeClaims;
   return unchanged ? before : after;
 }
 
@@ -201,6 +214,7 @@ function putService(draft: SnapshotDraft, service: Service): void {
   if (old !== undefined && sameContents(old, service)) return;
   draft.services.set(key, service);
   moveMentions(draft.claims, key, old?.vips.map(vipKey) ?? [], service.vips.map(vipKey));
+  moveMentions(draft.rangeClaims, key, old?.ranges.map(rangeKey) ?? [], service.ranges.map(rangeKey));
   moveMentions(draft.writers, key, writtenUids(old), writtenUids(service));
 }
 
@@ -209,6 +223,7 @@ function removeService(draft: SnapshotDraft, key: ServiceKey): void {
   if (old === undefined) return;
   draft.services.delete(key);
   moveMentions(draft.claims, key, old.vips.map(vipKey), []);
+  moveMentions(draft.rangeClaims, key, old.ranges.map(rangeKey), []);
   moveMentions(draft.writers, key, writtenUids(old), []);
 }
 
@@ -242,21 +257,20 @@ function moveMentions(
   }
 }
 
-/** Puts the claimants of every contested VIP into the order of their places. */
+/** Puts the claimants of every contested VIP and range into the order of their places. */
 function orderClaims(
   draft: SnapshotDraft,
   services: readonly Service[],
   places: ReadonlyMap<ServiceKey, number>,
 ): void {
   const placeOf = (key: ServiceKey) => places.get(key) ?? 0;
+  const order = (index: MapDraft<readonly ServiceKey[]>, key: string) => {
+    const claimants = index.get(key) ?? [];
+    if (claimants.every((claimant, i) => i === 0 || placeOf(claimants[i - 1]) < placeOf(claimant))) return;
+    index.set(key, claimants.toSorted((a, b) => placeOf(a) - placeOf(b)));
+  };
   for (const service of services) {
-    for (const vip of service.vips) {
-      const key = vipKey(vip);
-      const claimants = draft.claims.get(key) ?? [];
-      if (claimants.every((claimant, i) => i === 0 || placeOf(claimants[i - 1]) < placeOf(claimant))) {
-        continue;
-      }
-      draft.claims.set(key, claimants.toSorted((a, b) => placeOf(a) - placeOf(b)));
-    }
+    for (const vip of service.vips) order(draft.claims, vipKey(vip));
+    for (const range of service.ranges) order(draft.rangeClaims, rangeKey(range));
   }
 }

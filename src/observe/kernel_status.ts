@@ -44,6 +44,7 @@ export function meshMapStatuses(maps: MeshMaps, use: MapUse, innerMapBytes: numb
   });
   return [
     of("frontends", use.frontends, sizes.frontends),
+    of("ranges", countEntries(maps.ranges.entries()), maps.ranges.info().maxEntries),
     of("services", use.services, sizes.services),
     of("records", use.records, sizes.records, innerMapBytes),
     of("endpoints", use.endpoints, sizes.endpoints),

@@ -120,7 +120,7 @@ async function createSlowWorld(shimOf: (shim: Shim) => Shim): Promise<SlowWorld>
   await serve("10.96.0.1", "ab");
   datapath.attach();
   const loaded: LoadedObject = stack.use(
-    loadPrograms(shim, datapath.maps!, datapath.sockets, features, object),
+    loadPrograms(shim, datapath.maps!, datapath.sockets, { ...features, ranges: false }, object),
   );
   attachPrograms(shim, loaded, cgroup, paths.links);
   await datapath.settle();

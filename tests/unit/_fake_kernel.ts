@@ -6,7 +6,8 @@
 import type { Shim } from "../../ffi/mod.ts";
 
 const ENOENT = 2, E2BIG = 7, EBADF = 9, ENOMEM = 12, EINVAL = 22;
-const hash = 1, array = 2, arrayOfMaps = 12;
+const hash = 1, array = 2, lpmTrie = 11, arrayOfMaps = 12;
+const isHash = (type: number) => type === hash || type === lpmTrie;
 
 /** What a map takes besides its values, in bytes. */
 const mapHeader = 312;
@@ -122,7 +123,7 @@ function build(random: () => number, maps: Map<number, FakeMap>, pins: Map<strin
     if (kernel.failAt?.(map, value)) return -ENOMEM;
     const old = read(map, key);
     if (map.type === array && !old) return -E2BIG;
-    if (map.type === hash && !old && map.values.size >= map.maxEntries) return -E2BIG;
+    if (isHash(map.type) && !old && map.values.size >= map.maxEntries) return -E2BIG;
     if (map.type === array && old) {
       const words = Array.from({ length: Math.ceil(value.length / 8) }, (_, i) => i * 8);
       while (words.length > 0) {
@@ -151,7 +152,7 @@ function build(random: () => number, maps: Map<number, FakeMap>, pins: Map<strin
   }
 
   function remove(map: FakeMap, key: string): number {
-    if (map.type !== hash) return -EINVAL;
+    if (!isHash(map.type)) return -EINVAL;
     if (!map.values.has(key)) return -ENOENT;
     if (kernel.failAt?.(map, undefined)) return -ENOMEM;
     map.values.delete(key);

@@ -41,13 +41,6 @@ describe("the warnings for a mesh file", () => {
     ]);
   });
 
-  it("cidrVips are not obeyed", () => {
-    const ranged = service("a", "cidrVips: [{network: '', cidr: 10.0.0.0/8}]");
-    assert.deepEqual(warnings(`services:\n${ranged}${service("b", "cidrVips: []")}`), [
-      "mesh.yaml:2: service n/a: cidrVips are not obeyed yet",
-    ]);
-  });
-
   it("a VIP that several services claim: who does, and whose it is", () => {
     const vips = "vips: [/10.0.0.1, net/10.0.0.1]";
     const services = service("a", vips) + service("b", "vips: [/::ffff:10.0.0.1]", "m") +
@@ -99,7 +92,6 @@ describe("the warnings for a mesh file", () => {
       `policies:\n- {name: p, ${policy}${rules}}\n`;
     assert.deepEqual(warnings(text), [
       "mesh.yaml:7: policy n/p is not enforced yet",
-      "mesh.yaml:5: service n/a: cidrVips are not obeyed yet",
       "mesh.yaml:3: workloads[0].locality.rack: key is ignored; known are region, zone, subzone",
       "mesh.yaml:3: workloads[0].locality.__proto__: key is ignored; known are region, zone, subzone",
       "mesh.yaml:3: workloads[0].locality[5]: key is ignored; known are region, zone, subzone",
@@ -114,12 +106,12 @@ describe("the warnings for a mesh file", () => {
     const policies = (count: number) =>
       Array.from({ length: count }, (_, i) => `- {name: p${i}, ${policy}[]}\n`);
     assert.equal(warnings(`policies:\n${policies(20).join("")}`).length, 20);
-    const services = service("a", "cidrVips: [{network: '', cidr: 10.0.0.0/8}]");
+    const services = service("a", "ports: {80: 0}");
     const said = warnings(`policies:\n${policies(25).join("")}services:\n${services}`);
     assert.equal(said.length, 22);
     assert.equal(said[19], "mesh.yaml:21: policy n/p19 is not enforced yet");
     assert.equal(said[20], "mesh.yaml: and 5 more policies that are not enforced yet");
-    assert.match(said[21], /^mesh\.yaml:28: service n\/a: cidrVips/);
+    assert.match(said[21], /^mesh\.yaml:28: /);
   });
 
   it("stays on one line whatever names there are", () => {

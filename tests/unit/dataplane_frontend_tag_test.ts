@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { workload } from "../../ffi/mod.ts";
-import { frontendTag } from "../../src/dataplane/frontend_tag.ts";
+import { frontendTag, rangeTag } from "../../src/dataplane/frontend_tag.ts";
 import { addressToBytes } from "../../src/mesh/mod.ts";
 import { compileC, haveCommands } from "./_c_program.ts";
 import { randomFrom } from "./_random.ts";
@@ -62,5 +62,30 @@ describe("frontendTag", () => {
     ];
     const tags = new Set([key, ...others].map(frontendTag));
     assert.equal(tags.size, 1 + 128 + 16 + 8);
+  });
+});
+
+describe("rangeTag", () => {
+  const canCompile = haveCommands("rangeTag is not held against bpf/lb.h", ["gcc"]);
+
+  it("is range_tag() of bpf/lb.h for every address in the range", { ignore: !canCompile }, async () => {
+    using program = await compileC("range_tag");
+    const random = randomFrom(2);
+    const { size, write } = workload.rangeKey;
+    const inside = Array.from({ length: 129 * 20 }, (_, i) => ({
+      prefixLength: i % 129,
+      address: Uint8Array.from({ length: 16 }, () => Math.floor(random() * 256)),
+    }));
+    const input = new Uint8Array(inside.length * size);
+    inside.forEach((key, i) => write(new DataView(input.buffer), i * size, key));
+    const inC = (await program.run([], input)).map(Number);
+    assert.equal(inC.length, inside.length);
+    inside.forEach(({ prefixLength, address }, i) => {
+      const first = address.map((byte, at) =>
+        byte & 0xff << 8 - Math.min(8, Math.max(0, prefixLength - 8 * at))
+      );
+      assert.equal(rangeTag({ prefixLength, address: first }), inC[i], `${first} / ${prefixLength}`);
+    });
+    assert.ok(new Set(inC).size > 2400, "ranges have different tags");
   });
 });

@@ -49,7 +49,6 @@ function checkFile(name: string): number {
       snapshot,
       place: { network, node, clusterId, locality: { region, zone, subzone } },
       protocol: "TCP",
-      services: mesh.services,
       workloads: mesh.workloads,
     });
     const byUid = (a: { uid: string }, b: { uid: string }) => a.uid < b.uid ? -1 : 1;

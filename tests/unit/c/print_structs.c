@@ -61,6 +61,22 @@ static void frontend(const void *start)
 	number("tag", it->tag);
 }
 
+static void range_key(const void *start)
+{
+	const struct range_key *it = start;
+
+	number("prefix_length", it->prefix_length);
+	address("address", &it->address);
+}
+
+static void range(const void *start)
+{
+	const struct range *it = start;
+
+	number("id", it->id);
+	number("tag", it->tag);
+}
+
 static void tier(const void *start)
 {
 	const struct tier *it = start;
@@ -167,6 +183,7 @@ static void settings(const void *start)
 	const struct settings *it = start;
 
 	number("bucket_mask", it->bucket_mask);
+	number("has_ranges", it->has_ranges);
 	number("has_set_retval", it->has_set_retval);
 }
 
@@ -180,6 +197,7 @@ static const struct {
 	STRUCT(frontend_key), STRUCT(frontend), STRUCT(tier),	       STRUCT(service_port),
 	STRUCT(record_entry), STRUCT(endpoint), STRUCT(socket_bucket), STRUCT(socket_peer),
 	STRUCT(flow_key),     STRUCT(flow),	STRUCT(refusal_event), STRUCT(settings),
+	STRUCT(range_key),    STRUCT(range),
 };
 
 #define ENUM(of, name) { #of, #name, (__u32)name }
@@ -189,23 +207,15 @@ static const struct {
 	const char *name;
 	__u32 value;
 } enums[] = {
-	ENUM(tier_flag, TIER_WEIGHTED),
-	ENUM(tier_flag, TIER_MAPPED),
-	ENUM(service_flag, SERVICE_LEAVE),
-	ENUM(endpoint_flag, ENDPOINT_USABLE),
-	ENUM(flow_role, FLOW_HEAD),
-	ENUM(flow_role, FLOW_SENT),
-	ENUM(flow_role, FLOW_REPLY),
-	ENUM(counter, COUNTER_TCP_BALANCED),
-	ENUM(counter, COUNTER_UDP_BALANCED),
-	ENUM(counter, COUNTER_TCP_REFUSED),
-	ENUM(counter, COUNTER_UDP_REFUSED),
-	ENUM(counter, COUNTER_STATE_FULL),
-	ENUM(counter, COUNTER_SEND_REFUSED_FULL),
-	ENUM(counter, COUNTER_EXEMPT),
-	ENUM(counter, COUNTER_BROKEN),
-	ENUM(counter, COUNTER_EVENTS_LOST),
-	ENUM(counter, COUNTERS),
+	ENUM(frontend_flag, FRONTEND_RANGE),  ENUM(tier_flag, TIER_WEIGHTED),
+	ENUM(tier_flag, TIER_MAPPED),	      ENUM(service_flag, SERVICE_LEAVE),
+	ENUM(endpoint_flag, ENDPOINT_USABLE), ENUM(flow_role, FLOW_HEAD),
+	ENUM(flow_role, FLOW_SENT),	      ENUM(flow_role, FLOW_REPLY),
+	ENUM(counter, COUNTER_TCP_BALANCED),  ENUM(counter, COUNTER_UDP_BALANCED),
+	ENUM(counter, COUNTER_TCP_REFUSED),   ENUM(counter, COUNTER_UDP_REFUSED),
+	ENUM(counter, COUNTER_STATE_FULL),    ENUM(counter, COUNTER_SEND_REFUSED_FULL),
+	ENUM(counter, COUNTER_EXEMPT),	      ENUM(counter, COUNTER_BROKEN),
+	ENUM(counter, COUNTER_EVENTS_LOST),   ENUM(counter, COUNTERS),
 };
 
 static int list(void)
