@@ -112,6 +112,9 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
   let object: LoadedObject | undefined;
   let state: { applied: Applied; pool: RecordPool; found: Found | undefined };
   let background: Promise<void> = Promise.resolve();
+  /** Looking map records over, and putting another map (or another knowledge of it) in its place: never both at a time. */
+  let auditing: Promise<unknown> = Promise.resolve();
+  let replacing: Promise<unknown> = Promise.resolve();
   /** What flushes left to do, to be done in the background. */
   let owed: (() => Promise<void>)[] = [];
   let backgroundError: string | undefined;
@@ -215,9 +218,22 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     }
   }
 
-  /** Moves programs and pins over to larger maps; the old ones serve until then. */
+  /** Waits for what uses map records off the flush path, and keeps it waiting. */
+  function replace(action: () => Promise<void> | void): Promise<void> {
+    const before = Promise.allSettled([background, auditing]);
+    const replaced = before.then(action);
+    replacing = replaced.catch(() => {});
+    return replaced;
+  }
+
+  function audit(): ReturnType<RecordPool["audit"]> {
+    const done = replacing.then(() => state.pool.audit());
+    auditing = Promise.allSettled([auditing, done]);
+    return done;
+  }
+
+  /** Moves programs and pins over to larger maps; the old ones serve until then. Nothing else may use them meanwhile. */
   async function grow(sizes: MeshSizes): Promise<void> {
-    await background.catch(() => {});
     const next = await growMeshMaps(shim, maps!, sizes, publishThreads);
     let loaded: LoadedObject | undefined;
     try {
@@ -282,7 +298,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     const onlyForSpares = sizesFor(have, needed, options.maxRecords) === have;
     if (onlyForSpares && growthError && performance.now() < growthError.at + growAgainMs) return undefined;
     try {
-      await grow(sizes);
+      await replace(() => grow(sizes));
     } catch (error) {
       if (!onlyForSpares) throw error;
       growthError = {
@@ -349,17 +365,17 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
       return report;
     },
     attach,
-    audit: () => state.pool.audit(),
+    audit,
     get backgroundError() {
       return backgroundError ?? growthError?.reason;
     },
     settle: () => background,
-    reread: async () => {
-      await background.catch(() => {});
-      // Reading back finds what is left over.
-      owed = [];
-      readState();
-    },
+    reread: () =>
+      replace(() => {
+        // Reading back finds what is left over.
+        owed = [];
+        readState();
+      }),
     close: () => {
       object?.[Symbol.dispose]();
       if (maps) closeMeshMaps(shim, maps);

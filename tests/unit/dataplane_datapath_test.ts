@@ -10,6 +10,8 @@ import {
   dump,
   serviceOf,
 } from "./_datapath_host.ts";
+import { foreignMap, makeSlow, tamper } from "./_pool_world.ts";
+import { randomFrom } from "./_random.ts";
 
 /** Moving to larger maps loads the programs, if only into a fake kernel. */
 const built = (() => {
@@ -112,12 +114,17 @@ describe("a data path whose mesh outgrows its maps", { ignore: !built }, () => {
   let host: DatapathHost;
   let datapath: Datapath;
   const five = services(5, 2);
-  beforeEach(async () => {
-    host = createDatapathHost();
-    datapath = host.open({ sizes: { records: 32, endpoints: 64 }, maxRecords: 1024 });
+
+  async function start(host: DatapathHost): Promise<Datapath> {
+    const datapath = host.open({ sizes: { records: 32, endpoints: 64 }, maxRecords: 1024 });
     await datapath.flush(five);
     datapath.attach();
     await datapath.settle();
+    return datapath;
+  }
+  beforeEach(async () => {
+    host = createDatapathHost();
+    datapath = await start(host);
   });
   afterEach(() => host[Symbol.dispose]());
 
@@ -156,6 +163,44 @@ describe("a data path whose mesh outgrows its maps", { ignore: !built }, () => {
     const { repaired } = await next.flush([...five, ...many]);
     assert.deepEqual(repaired, []);
     assertServes(host.kernel, next, [...five, ...many]);
+  });
+
+  it("is looked over before and after it moves to larger ones, never meanwhile", async () => {
+    const random = randomFrom(1);
+    for (let round = 0; round < 20; round++) {
+      using host = createDatapathHost();
+      const datapath = await start(host);
+      makeSlow(host.kernel, random);
+      const audits = [datapath.audit()];
+      const flush = datapath.flush(services(40, 2, 6));
+      const ended = flush.then(() => true);
+      while (!await Promise.race([ended, false])) {
+        if (random() < 0.2) audits.push(datapath.audit());
+      }
+      assert.ok((await flush).grownTo);
+      for (const found of await Promise.all(audits)) assert.deepEqual(found, { repairs: [], lost: [] });
+      await datapath.settle();
+      assertServes(host.kernel, datapath, [...five, ...services(40, 2, 6)]);
+    }
+  });
+
+  it("is looked over before and after it is read back, never meanwhile", async () => {
+    const random = randomFrom(2);
+    makeSlow(host.kernel, random);
+    for (let round = 0; round < 20; round++) {
+      tamper(host.kernel, 20, foreignMap(host.kernel, 3));
+      const audit = datapath.audit();
+      for (let pauses = Math.floor(random() * 40); pauses > 0; pauses--) await null;
+      await Promise.all([audit, datapath.reread()]);
+      // Those that come take all the spares there are.
+      const all = [...five, ...services(8, 3, 6)];
+      await datapath.flush(all);
+      assertServes(host.kernel, datapath, all);
+      await datapath.flush(gone(services(8, 3, 6)));
+      await datapath.settle();
+      await datapath.audit();
+      assert.deepEqual(await datapath.audit(), { repairs: [], lost: [] });
+    }
   });
 
   it("stays as it is where there is no memory for larger ones, and tries again with the next mesh", async () => {
