@@ -23,7 +23,12 @@ interface ValueFlagBase extends FlagBase {
 /** One flag. A `duration` is given as `15s` or `200ms` and handed over in milliseconds. */
 export type FlagSpec =
   | FlagBase & { readonly kind: "boolean" }
-  | ValueFlagBase & { readonly kind: "string"; readonly default?: string }
+  | ValueFlagBase & {
+    readonly kind: "string";
+    readonly default?: string;
+    /** Whether nothing (`--name ""`, `--name=`, an empty variable) is a value like any other. @default {false} */
+    readonly mayBeEmpty?: boolean;
+  }
   | ValueFlagBase & { readonly kind: "duration"; readonly default?: string }
   | ValueFlagBase & {
     readonly kind: "integer";

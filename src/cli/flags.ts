@@ -62,13 +62,19 @@ export async function parseArguments(
 }
 
 /**
- * Spells flags in the way that `parseArgs` can only read as they are meant: the long name for the letter, and `=true` behind
- * a boolean, which would otherwise swallow an argument that happens to be `true` or `false`.
+ * Spells flags in the way that `parseArgs` can only read as they are meant: the long name for the letter, `=true` behind a
+ * boolean, which would otherwise swallow an argument that happens to be `true` or `false`, and `=` for an empty value, which
+ * would otherwise be an argument.
  */
 function spellOut(specs: readonly FlagSpec[], args: readonly string[]): string[] {
   const end = args.includes("--") ? args.indexOf("--") : args.length;
-  return args.map((arg, index) => {
+  const isEmptyValue = (index: number) =>
+    args[index] === "" &&
+    specs.some((spec) => spec.kind !== "boolean" && args[index - 1] === `--${spec.name}`);
+  return args.flatMap((arg, index) => {
     if (index >= end) return arg;
+    if (isEmptyValue(index)) return [];
+    if (isEmptyValue(index + 1)) return `${arg}=`;
     const [, letter, value] = arg.match(/^-([A-Za-z])=?(.*)$/s) ?? [];
     const flag = specs.find((spec) =>
       arg === `--${spec.name}` || letter !== undefined && letter === spec.short
@@ -97,7 +103,7 @@ function readFlag(flag: FlagSpec, given: unknown, args: readonly string[], remed
     }
     return given;
   }
-  if (given === "") {
+  if (given === "" && !(mayBeEmpty(flag) && isWrittenEmpty(flag, args))) {
     throw new UsageError(
       `--${flag.name} needs a value`,
       `write --${flag.name} ${flag.valueName}, or --${flag.name}=${flag.valueName} where it begins with a dash`,
@@ -106,12 +112,23 @@ function readFlag(flag: FlagSpec, given: unknown, args: readonly string[], remed
   return readValue(flag, String(given), `--${flag.name}`, remedy);
 }
 
+function mayBeEmpty(flag: FlagSpec): boolean {
+  return flag.kind === "string" && flag.mayBeEmpty === true;
+}
+
+/** Tells `--name ""` and `--name=` from a `--name` whose value was forgotten. */
+function isWrittenEmpty({ name }: FlagSpec, args: readonly string[]): boolean {
+  return args.includes(`--${name}=`) || args[args.indexOf(`--${name}`) + 1] === "";
+}
+
 function readUngivenFlag(flag: FlagSpec, env: (name: string) => string | undefined, remedy: string): unknown {
   const fromEnv = flag.env === undefined ? undefined : env(flag.env);
   if (flag.kind === "boolean") {
     return fromEnv === undefined || fromEnv === "" ? false : readEnvBoolean(flag.env!, fromEnv);
   }
-  if (fromEnv !== undefined && fromEnv !== "") return readValue(flag, fromEnv, flag.env!, remedy);
+  if (fromEnv !== undefined && (fromEnv !== "" || mayBeEmpty(flag))) {
+    return readValue(flag, fromEnv, flag.env!, remedy);
+  }
   if (flag.default !== undefined) return readValue(flag, String(flag.default), `--${flag.name}`, remedy);
   if (flag.required) {
     throw new UsageError(

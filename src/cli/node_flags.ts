@@ -3,7 +3,7 @@
 import type { NodeOptions } from "../locality/mod.ts";
 
 const text = <const Name extends string>(name: Name, env: string, help: string) =>
-  ({ kind: "string", name, valueName: "NAME", env, help }) as const;
+  ({ kind: "string", name, valueName: "NAME", env, help, mayBeEmpty: true }) as const;
 
 export const nodeFlags = [
   text("network", "WEFT_NETWORK", "this node's network: VIPs and workloads of others are not programmed"),

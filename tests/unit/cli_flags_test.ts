@@ -10,6 +10,7 @@ const command = defineCommand({
   description: "Does nothing.",
   flags: [
     { kind: "string", name: "mesh", valueName: "FILE", help: "the mesh", env: "WEFT_MESH" },
+    { kind: "string", name: "zone", valueName: "NAME", help: "where", env: "WEFT_ZONE", mayBeEmpty: true },
     { kind: "string", name: "pin-root", valueName: "PATH", help: "where the pins are", default: "/pins" },
     { kind: "boolean", name: "keep", help: "keep", env: "WEFT_KEEP" },
     { kind: "boolean", name: "detach", short: "d", help: "detach" },
@@ -69,6 +70,7 @@ describe("parseArguments", () => {
       keep: false,
       detach: false,
       wait: 15_000,
+      zone: undefined,
       count: undefined,
       offset: 0,
       output: undefined,
@@ -122,6 +124,20 @@ describe("parseArguments", () => {
     }
     await refuses(["-o"], /^--output needs a value$/);
     await refuses(["--count", "-5"], /unknown flag -5|--count needs a value/);
+  });
+
+  it("takes nothing for a value where it may be one, written so", async () => {
+    for (const args of [["--zone="], ["--zone", ""], ["--zone", "", "--keep"], ["web", "--zone", ""]]) {
+      assert.equal((await parse(args)).flags.zone, "");
+    }
+    assert.equal((await parse(["--zone", "", "web"])).args.SERVICE, "web");
+    assert.equal((await parse([])).flags.zone, undefined);
+    assert.equal((await parse([], { WEFT_ZONE: "" })).flags.zone, "");
+    assert.equal((await parse(["--zone="], { WEFT_ZONE: "a" })).flags.zone, "");
+    for (const args of [["--zone"], ["--zone", "--keep"], ["--keep", "--zone"]]) {
+      await refuses(args, /^--zone needs a value$/, /--zone NAME/);
+    }
+    await refuses(["--zone", "", "--zone", ""], /^--zone is given 2 times$/);
   });
 
   it("refuses a flag that is given twice, whichever way", async () => {
