@@ -28,8 +28,8 @@ export interface Snapshot {
   /** Uid → the services whose own `endpoints` name that workload, whether or not it is known. */
   readonly writers: PersistentMap<readonly ServiceKey[]>;
   /**
-   * `vipKey` → the services that list this VIP, in the source's order: that of the file, or for a source that
-   * tells edits that of arrival (a service that is told anew keeps its place).
+   * `vipKey` → the services that list this VIP, in the source's order: that of the file, or for a source that tells edits that
+   * of the services' keys, for edits may arrive in any order and the outcome must be the same.
    */
   readonly claims: PersistentMap<readonly ServiceKey[]>;
   /** `rangeKey` → the services that list this range, in the same order. */
@@ -237,7 +237,7 @@ function putPolicy(draft: SnapshotDraft, policy: Policy): void {
   if (old === undefined || !sameContents(old, policy)) draft.policies.set(key, policy);
 }
 
-/** Takes `service` out of the lists of the names that it no longer mentions and puts it last in those of new ones. */
+/** Takes `service` out of the lists of the names that it no longer mentions and puts it into those of new ones, in order. */
 function moveMentions(
   index: MapDraft<readonly ServiceKey[]>,
   service: ServiceKey,
@@ -253,7 +253,7 @@ function moveMentions(
   }
   for (const name of kept) {
     const keys = index.get(name) ?? [];
-    if (!keys.includes(service)) index.set(name, [...keys, service]);
+    if (!keys.includes(service)) index.set(name, [...keys, service].sort());
   }
 }
 

@@ -34,6 +34,7 @@ function randomWorkload(random: () => number, uid: string): Workload {
     status: random() < 0.3 ? "Unhealthy" : "Healthy",
     capacity: Math.floor(random() * 3),
     addresses: some(random, ["10.0.0.1", "fd00::1"], 0.7),
+    node: ["", "n0", "n1"][Math.floor(random() * 3)],
   });
 }
 

@@ -105,7 +105,7 @@ describe("compileService: frontends", () => {
     const canonical = service("edge/web", vips, { canonical: true });
     const loser = compile([member("w1")], [service(web, [...vips, "10.96.0.2"]), canonical]);
     assert.deepEqual([...new Set(loser.frontends.map(({ address }) => address))], ["10.96.0.2"]);
-    assert.equal(compile([], [service(web, vips), service("edge/web", vips)]).frontends.length, 3);
+    assert.equal(compile([], [service(web, vips), service("z/web", vips)]).frontends.length, 3);
   });
 
   it("gives a service that only its namespace sees nothing", () => {
