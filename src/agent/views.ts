@@ -39,9 +39,12 @@ function noteOf(service: Service, applied: AppliedService | undefined, network: 
   const owned = new Set(applied?.desired.frontends.map((frontend) => frontend.address));
   const lost = here.filter((vip) => !owned.has(vip.address));
   if (lost.length > 0) return `another service owns ${lost.map((vip) => vip.address).join(", ")}`;
-  const refused = service.loadBalancer?.mode === "Strict" &&
-    applied?.desired.excluded.some(({ reason }) => reason === "not local") &&
-    applied.desired.servicePorts.some((port) => port.tiers.length === 0);
+  const refused = applied?.desired.servicePorts.some((port) =>
+    port.tiers.length === 0 &&
+    applied.desired.excluded.some((one) =>
+      one.reason === "not local" && one.port === port.port && one.family === port.family
+    )
+  );
   return refused ? "refused: strict, no local endpoint" : "";
 }
 

@@ -53,7 +53,7 @@ export const explainCommand = defineCommand({
     const protocol = flags.udp ? "UDP" : "TCP";
     const answer: Explanation = flags.mesh === undefined
       ? await askAgent(flags, text, protocol)
-      : await fromFile(flags.mesh, nodeOptions(flags, ""), to, protocol);
+      : await fromFile(flags.mesh, nodeOptions(flags, ""), to, protocol, context.stderr);
     await printOutput(context, flags.output, answer, () => render(answer, context.stdout));
     return exitCodes.ok;
   },
@@ -79,6 +79,7 @@ async function fromFile(
   node: ReturnType<typeof nodeOptions>,
   to: { readonly address: string; readonly port: number },
   protocol: "TCP" | "UDP",
+  stderr: TextOutput,
 ): Promise<Explanation> {
   const [{ readMeshFile }, { explain }, { createNodeFinder }, { emptySnapshot, replaceMesh }] = await Promise
     .all([
@@ -89,17 +90,20 @@ async function fromFile(
     ]);
   const { mesh } = await readMeshFile(path);
   const snapshot = replaceMesh(emptySnapshot(), mesh);
-  const place = createNodeFinder(node).place(snapshot);
+  const finder = createNodeFinder(node);
+  const place = finder.place(snapshot);
+  if (finder.warning) stderr.write(`weft: ${finder.warning}\n`);
   return explain(to, { snapshot, place, protocol, workloads: mesh.workloads });
 }
 
 function render(answer: Explanation, out: TextOutput): string {
-  const { outcome, reason, service, mode, endpoints, standby, excluded } = answer;
+  const { outcome, reason, service, mode, node, endpoints, standby, excluded } = answer;
   const colour = outcome === "none" ? "red" : outcome === "endpoints" ? "green" : "yellow";
   const head: [string, string][] = [
     ["outcome", out.style(colour, outcome)],
     ["reason", reason],
     ...service ? [["service", service] as [string, string], ["mode", mode ?? ""] as [string, string]] : [],
+    ["from", words(node)],
   ];
   const rows: Cell[][] = [
     ...endpoints.map((one): Cell[] => [one.tier, one.uid, one.address, one.port, one.share, ""]),
@@ -110,4 +114,11 @@ function render(answer: Explanation, out: TextOutput): string {
     ? ""
     : `\n${renderTable(["TIER", "WORKLOAD", "ADDRESS", "PORT", "SHARE", "NOTE"], rows, out.style)}`;
   return head.map(([name, text]) => `${name.padEnd(12)}${text}\n`).join("") + table;
+}
+
+/** What is known of the node's place. */
+function words(node: Explanation["node"]): string {
+  const { clusterId: cluster, ...rest } = node;
+  const known = Object.entries({ ...rest, cluster }).filter(([, value]) => value !== "");
+  return known.map(([name, value]) => `${name} ${value}`).join(", ") || "a node of which nothing is known";
 }

@@ -15,10 +15,7 @@ export function parseDestination(text: string): Destination | undefined {
   const address = parseAddress(match[1] ?? match[2]);
   const port = Number(match[3]);
   // Brackets are IPv6's, also for an IPv4-mapped address.
-  if (
-    address === undefined || port < 1 || port > 65535 || (match[1] !== undefined) !== match[0].includes("[")
-  ) {
-    return undefined;
-  }
+  const bracketsFit = match[1] === undefined || match[1].includes(":");
+  if (address === undefined || !bracketsFit || port < 1 || port > 65535) return undefined;
   return { address, port };
 }

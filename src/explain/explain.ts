@@ -4,7 +4,7 @@
  */
 
 import { compileService } from "../dataplane/compile.ts";
-import type { DesiredEndpoint, DesiredService } from "../dataplane/desired.ts";
+import type { DesiredEndpoint } from "../dataplane/desired.ts";
 import type { Place } from "../locality/mod.ts";
 import { familyOf, type Service, serviceKey, type Snapshot, type Workload } from "../mesh/mod.ts";
 import type { Destination } from "./destination.ts";
@@ -35,7 +35,11 @@ export interface Explanation {
   /** `namespace/hostname`. */
   readonly service: string | null;
   readonly mode: string | null;
-  /** Those that may be chosen. */
+  /** Where the node is. */
+  readonly node: Readonly<
+    Record<"network" | "region" | "zone" | "subzone" | "node" | "clusterId", string>
+  >;
+  /** Those that may be chosen, by uid as all lists are. */
   readonly endpoints: readonly {
     readonly uid: string;
     readonly address: string;
@@ -55,18 +59,32 @@ export interface Explanation {
   readonly excluded: readonly { readonly uid: string; readonly reason: string }[];
 }
 
-const nothing = { service: null, mode: null, endpoints: [], standby: [], excluded: [] } as const;
+/** What is the same in many answers; the outcome and its reason are to come first. */
+const nothing = {
+  outcome: "unknown",
+  reason: "nothing in the mesh owns this address",
+  service: null,
+  mode: null,
+  endpoints: [],
+  standby: [],
+  excluded: [],
+} as const;
 
 /** Says where a connection would go, and why. */
 export function explain(to: Destination, options: ExplainOptions): Explanation {
+  const { network, locality, node, clusterId } = options.place;
+  return { ...explainFor(to, options), node: { network, ...locality, node, clusterId } };
+}
+
+type Answer = Omit<Explanation, "node">;
+
+function explainFor(to: Destination, options: ExplainOptions): Answer {
   const { snapshot, place: { network } } = options;
   const owner = ownerOfVip(snapshot, network, to.address) ??
     ownerOfAddress(snapshot, network, to.address);
   if (owner) return explainService(to, owner, options);
   const workload = workloadAt(options.workloads, network, to.address);
-  if (workload === undefined) {
-    return { ...nothing, outcome: "unknown", reason: "nothing in the mesh owns this address" };
-  }
+  if (workload === undefined) return nothing;
   return {
     ...nothing,
     outcome: "endpoints",
@@ -75,7 +93,7 @@ export function explain(to: Destination, options: ExplainOptions): Explanation {
   };
 }
 
-function explainService(to: Destination, service: Service, options: ExplainOptions): Explanation {
+function explainService(to: Destination, service: Service, options: ExplainOptions): Answer {
   const desired = compileService(options.snapshot, serviceKey(service), options.place, [
     familyOf(to.address),
   ]);
@@ -91,22 +109,18 @@ function explainService(to: Destination, service: Service, options: ExplainOptio
       ? { ...whose, outcome: "passthrough", reason: `${reason}: UDP is left alone` }
       : { ...whose, outcome: "none", reason };
   }
-  const excluded = excludedOf(desired, to.port, family);
-  const [nearest, ...behind] = port.tiers;
-  const chosen = nearest?.endpoints.filter((one) => one.weight > 0) ?? [];
+  const excluded = desired.excluded.filter((one) => one.port === to.port && one.family === family)
+    .map(({ uid, reason }) => ({ uid, reason }));
+  const [nearest, ...behind] = port.tiers.map(({ endpoints }) => endpoints.toSorted(byUid));
+  const chosen = nearest?.filter((one) => one.weight > 0) ?? [];
+  const idle = nearest?.filter((one) => one.weight === 0) ?? [];
   const total = chosen.reduce((sum, one) => sum + BigInt(one.weight), 0n);
   const at = ({ uid, address, port }: DesiredEndpoint, tier: number) => ({ uid, address, port, tier });
   const parts = {
     ...whose,
     endpoints: chosen.map((one) => ({ ...at(one, 0), share: fraction(BigInt(one.weight), total) })),
-    standby: behind.flatMap(({ endpoints }, i) => endpoints.map((one) => at(one, i + 1))),
-    excluded: [
-      ...excluded,
-      ...nearest?.endpoints.filter((one) => one.weight === 0).map(({ uid }) => ({
-        uid,
-        reason: "capacity 0",
-      })) ?? [],
-    ],
+    standby: behind.flatMap((endpoints, i) => endpoints.map((one) => at(one, i + 1))),
+    excluded: [...excluded, ...idle.map(({ uid }) => ({ uid, reason: "capacity 0" }))].sort(byUid),
   };
   if (chosen.length > 0) {
     return { ...parts, outcome: "endpoints", reason: reasonOf(service, port.tiers.length) };
@@ -117,9 +131,8 @@ function explainService(to: Destination, service: Service, options: ExplainOptio
   return { ...parts, outcome: "none", reason: whyNone(service, nearest !== undefined, excluded) };
 }
 
-function excludedOf({ excluded }: DesiredService, port: number, family: number): Explanation["excluded"] {
-  return excluded.filter((one) => one.port === port && one.family === family)
-    .map(({ uid, reason }) => ({ uid, reason }));
+function byUid(a: { readonly uid: string }, b: { readonly uid: string }): number {
+  return a.uid < b.uid ? -1 : a.uid > b.uid ? 1 : 0;
 }
 
 function reasonOf(service: Service, tiers: number): string {

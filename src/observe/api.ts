@@ -118,6 +118,15 @@ export const explainResponse = z.object({
   reason: z.string(),
   service: z.string().nullable(),
   mode: z.string().nullable(),
+  /** Where the node is. */
+  node: z.object({
+    network: z.string(),
+    region: z.string(),
+    zone: z.string(),
+    subzone: z.string(),
+    node: z.string(),
+    clusterId: z.string(),
+  }),
   endpoints: z.array(z.object({
     uid: z.string(),
     address: z.string(),
