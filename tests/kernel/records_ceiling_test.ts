@@ -86,6 +86,29 @@ describeKernel("a ceiling for map records", () => {
     await assertHealthy(agent);
   });
 
+  it("below it, map records is left for a larger one while there is room still: for spares", async () => {
+    await using net = await createTestNet();
+    await using agent = await startAgent(net, { services: meshOf(5), args: ["--records", "32"] });
+    assert.equal((await assertRecordsAgree(agent)).slots.size, 32);
+    await using stream = await net.startHammer({
+      kind: "tcp4",
+      targets: [0, 1, 2, 3, 4].map((i) => at(vipOf(i), 80)),
+      perSecond: rate(1000),
+    });
+    await agent.reload(meshOf(20));
+    const { slots, classes } = await assertRecordsAgree(agent);
+    assert.deepEqual([slots.used, slots.size], [20, 64]);
+    for (const { used, allocated } of classes) assert.ok(used / allocated < 0.7);
+    assert.ok(agent.log.some(({ msg, records }) => /outgrew the maps/.test(msg) && records === 64));
+    // What finds a spare there is served from it.
+    const { counts } = await assertRecordsAgree(agent);
+    await agent.reload(meshOf(21));
+    assert.equal((await assertRecordsAgree(agent)).counts.fromSpares, counts.fromSpares + 1);
+    flawless(await stream.stop());
+    await assertServed(net, 21);
+    await assertHealthy(agent);
+  });
+
   it("is there at the start as well: nothing is attached, and the exit code is 1", async () => {
     await using net = await createTestNet();
     const args = ["--records", "4", "--max-records", "4"];
