@@ -132,14 +132,25 @@ export async function publishRecords(
         const fd = createInnerMap(shim, capacity);
         assignments.push({ slot, fd });
         fillInnerMap(shim, fd, entries);
-        ids.push(mapInfo(shim, fd).id);
+        // Where look-ups do not wait one call for the whole batch will do, below.
+        if (threads !== 0) ids.push(mapInfo(shim, fd).id);
       }
       await outer.publish(assignments, threads);
+      if (threads === 0) ids.push(...idsIn(outer, assignments));
     } finally {
       for (const { fd } of assignments) closeFd(shim, fd);
     }
   }
   return ids;
+}
+
+/** The ids of inner maps that were just published. */
+function idsIn(outer: ArrayOfMaps, assignments: readonly { readonly slot: number }[]): number[] {
+  const slots = assignments.map(({ slot }) => slot);
+  const ascending = slots.toSorted((a, b) => a - b);
+  const ids = outer.lookupMany(ascending);
+  const bySlot = new Map(ascending.map((slot, i) => [slot, ids[i]]));
+  return slots.map((slot) => bySlot.get(slot)!);
 }
 
 /** Reads the record in a slot; `undefined` where there is none. */

@@ -317,11 +317,12 @@ export function createRecordPool(options: PoolOptions): RecordPool {
   async function growClasses(
     wanted: readonly (readonly [sizeClass: number, slots: number])[],
   ): Promise<number> {
-    learnPlaceholder();
-    const limit = outer().info().maxEntries;
     const capacities = wanted.flatMap(([sizeClass, slots]) =>
       Array<number>(slots).fill(capacityOf(sizeClass))
     );
+    if (capacities.length === 0) return 0;
+    learnPlaceholder();
+    const limit = outer().info().maxEntries;
     let added = 0;
     while (added < capacities.length) {
       const batch = capacities.slice(added, added + batchSize);
@@ -335,6 +336,7 @@ export function createRecordPool(options: PoolOptions): RecordPool {
 
   /** Takes the inner maps of reserved slots away, in one batch. */
   async function free(places: readonly Acquired[]): Promise<void> {
+    if (places.length === 0) return;
     const slots = places.map(({ slot }) => slot);
     try {
       await clear(slots);

@@ -132,7 +132,10 @@ describeKernel("somebody else changes map records", () => {
     await first.end("SIGKILL");
     await using second = await startAgent(net, { ...options, args: ["--audit-every", "300ms"] });
     await assertServed(net);
-    const said = second.log.filter(({ msg }) => /somebody changed the maps, put right/.test(msg));
+    // What the first audit finds comes sooner or later: slots that are nobody's.
+    const said = second.log.filter(({ msg }) =>
+      /somebody changed the maps, put right: (?!slot \d+ of map records held)/.test(msg)
+    );
     // Each one harmed, both twins, the placeholder.
     assert.equal(said.length, harmed.length + 3, JSON.stringify(said));
     await assertRecordsAgree(second);

@@ -251,8 +251,8 @@ function build(random: () => number, maps: Map<number, FakeMap>, pins: Map<strin
     weft_map_lookup_batch: (fd, from, to, keys, values, count) => {
       const map = mapOf(fd);
       if (!map) return -EBADF;
-      const start = from === null ? 0 : readU32(bytesOf(from));
-      const all = map.type === array
+      const start = from === null ? 0 : readU32(bytesOf(from)) + (map.type === arrayOfMaps ? 1 : 0);
+      const all = map.type === array || map.type === arrayOfMaps
         ? Array.from({ length: map.maxEntries }, (_, i) => u32Key(i))
         : [...map.values.keys()];
       const chunk = all.slice(start, start + (count as Uint32Array)[0]);
