@@ -36,6 +36,8 @@ export interface BenchAgent extends AsyncDisposable {
   readonly pinRoot: string;
   /** How long loading and attaching the programs took after the first flush. */
   readonly attachMs: () => number;
+  /** The shim's counts at the end of the last flush, before anything was done in the background. */
+  readonly countsAtFlush: () => ReadonlyMap<string, number>;
 }
 
 /** Removes the pins of benchmarks that were killed. */
@@ -73,10 +75,12 @@ export function startAgent(
     maxRecords: 2 ** 24,
   });
   let attachMs = 0;
+  let counts = new Map<string, number>();
   const controller = createController({
     datapath,
     node: () => anywhere,
     onFlush: (_, first) => {
+      counts = new Map(shim.counts);
       if (!first) return;
       const start = performance.now();
       datapath.attach();
@@ -91,6 +95,7 @@ export function startAgent(
     controller,
     pinRoot,
     attachMs: () => attachMs,
+    countsAtFlush: () => counts,
     [Symbol.asyncDispose]: async () => {
       await controller.stop();
       datapath.close();
