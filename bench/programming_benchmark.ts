@@ -175,12 +175,18 @@ function changeFigures(size: number, changes: readonly Change[]): Figure[] {
   return (["added", "removed"] as const).map((kind, which) => {
     const these = changes.filter((_, i) => i % 2 === which);
     const totals = these.map(({ calls }) => sumOf(calls));
-    const { calls } = these[totals.indexOf(Math.max(...totals))];
+    const middle = median(totals);
+    const { calls } = these[totals.findIndex((total) => total >= middle)];
     return {
-      name: `one endpoint ${kind}, ${size} services: system calls, at most`,
-      value: Math.max(...totals),
+      name: `one endpoint ${kind}, ${size} services: system calls`,
+      value: middle,
       unit: "calls",
-      details: { "median ms": median(these.map(({ ms }) => ms)), ...Object.fromEntries(calls) },
+      details: {
+        // A record that moves to another size class has the class grow in the background.
+        "at most, with what follows in the background": Math.max(...totals),
+        "median ms": median(these.map(({ ms }) => ms)),
+        ...Object.fromEntries(calls),
+      },
     };
   });
 }

@@ -23,7 +23,7 @@ import { cgroupId, ensureBpffs, HostError } from "../host/mod.ts";
 import { createNodeFinder } from "../locality/mod.ts";
 import { serveAdmin } from "../observe/admin_server.ts";
 import type { Logger } from "../observe/log.ts";
-import { agentStatus } from "./agent_status.ts";
+import { agentStatus, fullWarnings } from "./agent_status.ts";
 import { detachAll } from "./detach.ts";
 import type { AgentOptions } from "./options.ts";
 import { probePublishThreads } from "./publish_threads.ts";
@@ -96,6 +96,7 @@ export async function runAgent(
   const startedAt = new Date();
   const source = createSource(options.meshFile, log);
   const node = createNodeFinder(options.node);
+  let saidFull = false;
   const controller = createController({
     datapath,
     node: (snapshot) => node.place(snapshot),
@@ -103,6 +104,9 @@ export async function runAgent(
       if (report.grownTo) {
         log.warn("the mesh outgrew the maps: moved to a larger generation", { ...report.grownTo });
       }
+      const full = fullWarnings(datapath, options.maxRecords);
+      if (!saidFull) { for (const warning of full) log.warn(warning); }
+      saidFull = full.length > 0;
       for (const problem of report.repaired) log.warn(`somebody changed the maps, put right: ${problem}`);
       if (report.backgroundError) {
         log.warn("something off the flush path failed, and is tried again", {

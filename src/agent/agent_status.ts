@@ -86,17 +86,16 @@ export function agentStatus(parts: StatusParts): StatusResponse {
       ...parts.node.warning ? [parts.node.warning] : [],
       ...stateWarnings(counters),
       ...datapath.backgroundError ? [datapath.backgroundError] : [],
-      ...maps ? recordWarnings(pool.used, maps.sizes.records, parts.options.maxRecords) : [],
+      ...fullWarnings(datapath, parts.options.maxRecords),
     ],
   };
 }
 
-/** Map records grows by itself, up to its ceiling. */
-function recordWarnings(used: number, size: number, ceiling: number): string[] {
-  if (size < ceiling || used < size * 0.9) return [];
-  return [
-    `map records is nearly full: ${used} of ${size} slots, and may not grow: raise --max-records`,
-  ];
+/** Map records grows by itself, up to its ceiling: a word before the mesh is refused. */
+export function fullWarnings({ maps, pool }: Datapath, ceiling: number): string[] {
+  const size = maps?.sizes.records;
+  if (size === undefined || size < ceiling || pool.used < size * 0.9) return [];
+  return [`map records is nearly full: ${pool.used} of ${size} slots, and may not grow: raise --max-records`];
 }
 
 /** What the kernel's counters mean where they should be 0. */
