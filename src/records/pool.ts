@@ -408,9 +408,8 @@ export function createRecordPool(options: PoolOptions): RecordPool {
       strays.push(slot);
       repairs.push(`slot ${slot} of map records held an inner map that is not the agent's`);
     }
-    const isPlaceholder = (id: number | undefined) => id !== undefined && id === placeholder;
     try {
-      if (!isPlaceholder(seen.get(placeholderSlot)) && !isPlaceholder(outer().lookup(placeholderSlot))) {
+      if (placeholder === undefined || seen.get(placeholderSlot) !== placeholder) {
         repairs.push(`slot ${placeholderSlot} of map records has lost its placeholder`);
         await withPlaceholder((fd) => outer().publish([{ slot: placeholderSlot, fd }], threads));
       }

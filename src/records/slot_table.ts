@@ -123,7 +123,7 @@ export function createSlotTable(first: number): SlotTable {
         if (holes === 0 && end < limit) extendTo(end);
         const slot = free.pop();
         if (slot === undefined) break;
-        if (slot >= end || state[slot] !== FREE) continue;
+        if (state[slot] !== FREE) continue;
         if (slot >= limit) {
           free.push(slot);
           break;

@@ -116,7 +116,7 @@ describe("a data path whose mesh outgrows its maps", { ignore: !built }, () => {
   const five = services(5, 2);
 
   async function start(host: DatapathHost): Promise<Datapath> {
-    const datapath = host.open({ sizes: { records: 32, endpoints: 64 }, maxRecords: 1024 });
+    const datapath = host.open({ sizes: { records: 32, endpoints: 64 }, maxRecords: 4096 });
     await datapath.flush(five);
     datapath.attach();
     await datapath.settle();
@@ -163,6 +163,21 @@ describe("a data path whose mesh outgrows its maps", { ignore: !built }, () => {
     const { repaired } = await next.flush([...five, ...many]);
     assert.deepEqual(repaired, []);
     assertServes(host.kernel, next, [...five, ...many]);
+  });
+
+  it("moves thousands of records with few files open at a time", async () => {
+    const some = services(250, 1, 6);
+    await datapath.flush(some);
+    for (let n = 1; n <= 2; n++) await datapath.flush(services(350, 1, n * 1000));
+    await datapath.settle();
+    const { kernel } = host;
+    let most = 0;
+    kernel.onWrite = () => most = Math.max(most, kernel.openFiles);
+    const { grownTo } = await datapath.flush(services(800, 1, 2400));
+    kernel.onWrite = undefined;
+    assert.ok(grownTo && grownTo.records > 1024, JSON.stringify(grownTo));
+    assert.ok(most > 500 && most < 550, `${most} files were open at a time`);
+    assertServes(kernel, datapath, [...five, ...some]);
   });
 
   it("is looked over before and after it moves to larger ones, never meanwhile", async () => {

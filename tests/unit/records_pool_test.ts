@@ -83,6 +83,17 @@ describe("the record pool", () => {
     assertAgrees(world, new Set());
   });
 
+  it("makes spares beside records that are acquired and not published yet", async () => {
+    const { pool } = world;
+    const places = records(20, 3).map((entries) => ({ slot: pool.acquire(3).slot, entries }));
+    await pool.tend();
+    await pool.publish(places);
+    const { used, allocated } = pool.classes().find(({ capacity }) => capacity === 3)!;
+    assert.equal(used, 20);
+    assert.ok(used / allocated < 0.7);
+    assertAgrees(world, new Set(places.map(({ slot }) => slot)));
+  });
+
   it("keeps no file open, and few at a time", async () => {
     world = await startPool(4096);
     const { kernel, pool } = world;
