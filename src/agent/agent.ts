@@ -23,13 +23,14 @@ import { cgroupId, ensureBpffs, HostError } from "../host/mod.ts";
 import { createNodeFinder } from "../locality/mod.ts";
 import { serveAdmin } from "../observe/admin_server.ts";
 import type { Logger } from "../observe/log.ts";
-import { agentStatus, fullWarnings } from "./agent_status.ts";
+import { agentStatus } from "./agent_status.ts";
 import { detachAll } from "./detach.ts";
 import type { AgentOptions } from "./options.ts";
 import { probePublishThreads } from "./publish_threads.ts";
 import { watchRefusals } from "./refusals.ts";
 import { runtimePaths } from "./runtime_paths.ts";
 import { explainView } from "./explain_view.ts";
+import { logFlushes } from "./flush_log.ts";
 import { recordsView } from "./records_view.ts";
 import { createSource, followFile } from "./source.ts";
 import { endpointViews, serviceViews, workloadViews } from "./views.ts";
@@ -96,32 +97,10 @@ export async function runAgent(
   const startedAt = new Date();
   const source = createSource(options.meshFile, log);
   const node = createNodeFinder(options.node);
-  let saidFull = false;
   const controller = createController({
     datapath,
     node: (snapshot) => node.place(snapshot),
-    onFlush: (report, first) => {
-      if (report.grownTo) {
-        log.warn("the mesh outgrew the maps: moved to a larger generation", { ...report.grownTo });
-      }
-      const full = fullWarnings(datapath, options.maxRecords);
-      if (!saidFull) { for (const warning of full) log.warn(warning); }
-      saidFull = full.length > 0;
-      for (const problem of report.repaired) log.warn(`somebody changed the maps, put right: ${problem}`);
-      if (report.backgroundError) {
-        log.warn("something off the flush path failed, and is tried again", {
-          reason: report.backgroundError,
-        });
-      }
-      if (first || report.services > 0) {
-        log.info(first ? "first configuration is in the kernel" : "flushed", {
-          ...report,
-          backgroundError: undefined,
-          repaired: undefined,
-          grownTo: undefined,
-        });
-      }
-    },
+    onFlush: logFlushes(log, datapath, options.maxRecords),
     onError: (message, retryInMs) => log.error(message, { retryInMs }),
   });
   let attached = false;

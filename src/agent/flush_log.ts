@@ -1,0 +1,26 @@
+/** What the log says of flushes. */
+
+import type { Datapath, FlushReport } from "../dataplane/mod.ts";
+import type { Logger } from "../observe/log.ts";
+import { fullWarnings } from "./agent_status.ts";
+
+/** Makes what is called after each flush. @param maxRecords the most slots that map records may have */
+export function logFlushes(
+  log: Logger,
+  datapath: Datapath,
+  maxRecords: number,
+): (report: FlushReport, first: boolean) => void {
+  let saidFull = false;
+  return ({ backgroundError, repaired, grownTo, ...done }, first) => {
+    if (grownTo) log.warn("the mesh outgrew the maps: moved to a larger generation", { ...grownTo });
+    const full = fullWarnings(datapath, maxRecords);
+    if (!saidFull) { for (const warning of full) log.warn(warning); }
+    saidFull = full.length > 0;
+    for (const problem of repaired) log.warn(`somebody changed the maps, put right: ${problem}`);
+    if (backgroundError) {
+      log.warn("something off the flush path failed, and is tried again", { reason: backgroundError });
+    }
+    if (!first && done.services === 0) return;
+    log.info(first ? "first configuration is in the kernel" : "flushed", { ...done });
+  };
+}
