@@ -73,7 +73,9 @@ export function createController(options: ControllerOptions): Controller {
   /** A flush could be neither finished nor undone, or somebody else changed the maps. */
   let stateUnknown = false;
   let repairAsked = false;
-  let running: Promise<void> | undefined;
+  /** Ends in the very turn in which the last flush finds nothing newer: what is handed in after that starts another. */
+  let busy = false;
+  let running: Promise<void> = Promise.resolve();
   let stopped = false;
   let retryMs = firstRetryMs;
   let cancelRetry = () => {};
@@ -142,21 +144,24 @@ export function createController(options: ControllerOptions): Controller {
   const isApplied = () => firstFlushDone && newest === applied;
 
   async function flushNewest(): Promise<void> {
-    let tried: Snapshot | undefined;
-    while (newest && !stopped && (repairAsked || (newest !== tried && !isApplied()))) {
-      tried = newest;
-      await flushOnce(tried);
+    try {
+      let tried: Snapshot | undefined;
+      while (newest && !stopped && (repairAsked || (newest !== tried && !isApplied()))) {
+        tried = newest;
+        await flushOnce(tried);
+      }
+      // What is wanted now may be what was there before one that failed.
+      if (isApplied()) forgetFailure();
+    } finally {
+      busy = false;
     }
-    // What is wanted now may be what was there before one that failed.
-    if (isApplied()) forgetFailure();
   }
 
   function start(): void {
-    if (running) return;
+    if (busy) return;
     cancelRetry();
-    running = flushNewest().finally(() => {
-      running = undefined;
-    });
+    busy = true;
+    running = flushNewest();
   }
 
   return {
@@ -172,7 +177,7 @@ export function createController(options: ControllerOptions): Controller {
       return { applied, place: appliedPlace, firstFlushDone, lastFlush, flushes, error };
     },
     idle: async () => {
-      await running;
+      while (busy) await running;
     },
     stop: async () => {
       stopped = true;

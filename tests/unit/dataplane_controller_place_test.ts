@@ -1,0 +1,143 @@
+/** The flush controller when the node's place changes, and when snapshots come in one turn. */
+
+import { beforeEach, describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { compileService, type Controller, createController } from "../../src/dataplane/mod.ts";
+import { createNodeFinder, type NodeFinder } from "../../src/locality/mod.ts";
+import {
+  editSnapshot,
+  emptySnapshot,
+  type LoadBalancer,
+  type Service,
+  type Snapshot,
+  type Workload,
+} from "../../src/mesh/mod.ts";
+import { createClock } from "./_clock.ts";
+import { type Call, recordCalls, turn } from "./_datapath_calls.ts";
+import { service, workload } from "./_mesh.ts";
+
+function balanced(mode: LoadBalancer["mode"]): Partial<Service> {
+  return { loadBalancer: { mode, routingPreferences: ["Zone"], healthPolicy: "OnlyHealthy" } };
+}
+
+const services = [
+  service("shop/plain", ["10.96.0.1"]),
+  service("shop/standard", ["10.96.0.2"], balanced("Standard")),
+  service("shop/passthrough", ["10.96.0.3"], balanced("Passthrough")),
+  service("shop/strict", ["10.96.0.4"], balanced("Strict")),
+  service("shop/failover", ["10.96.0.5"], balanced("Failover")),
+];
+const all = services.map(({ hostname }) => `shop/${hostname}`);
+
+/** What runs on this node and says where it is. */
+function here(zone: string, uid = "here"): Workload {
+  return workload(uid, [], { node: "n1", locality: { region: "r", zone, subzone: "" } });
+}
+
+const backend = workload("backend", all, { node: "n2", locality: { region: "r", zone: "z", subzone: "" } });
+
+describe("the flush controller and the node's place", () => {
+  let calls: Call[];
+  let controller: Controller;
+  let node: NodeFinder;
+
+  beforeEach(() => {
+    calls = [];
+    const untold = { region: undefined, zone: undefined, subzone: undefined };
+    node = createNodeFinder({ network: "", node: "n1", clusterId: "", ...untold });
+    controller = createController({
+      datapath: recordCalls(calls),
+      node: (snapshot) => node.place(snapshot),
+      onFlush: () => {},
+      onError: () => {},
+      later: createClock().later,
+    });
+  });
+
+  const last = () => calls[calls.length - 1];
+  const keysOf = (call: Call) => call.changes.map(([key]) => key).sort();
+
+  /** Hands in a snapshot that the kernel takes. @returns the services that it flushed */
+  async function apply(snapshot: Snapshot): Promise<string[]> {
+    const before = calls.length;
+    controller.submit(snapshot);
+    assert.equal(calls.length, before + 1);
+    await last().end();
+    assert.equal(controller.state.applied, snapshot);
+    return keysOf(last());
+  }
+
+  const base = editSnapshot(emptySnapshot(), { upsertServices: services, upsertWorkloads: [backend] });
+  const edit = (snapshot: Snapshot, ...upsertWorkloads: Workload[]) =>
+    editSnapshot(snapshot, { upsertWorkloads });
+
+  it("flushes every service that ranks, and no other, when the place becomes known, changes or is lost", async () => {
+    await apply(base);
+    const known = edit(base, here("z"));
+    assert.deepEqual(await apply(known), ["shop/failover", "shop/strict"]);
+    assert.deepEqual(controller.state.place, node.place(known));
+    assert.deepEqual(
+      new Map(last().changes),
+      new Map(
+        ["shop/failover", "shop/strict"].map((key) => [key, compileService(known, key, node.place(known))]),
+      ),
+    );
+    const moved = edit(known, here("y"));
+    assert.deepEqual(await apply(moved), ["shop/failover", "shop/strict"]);
+    const quarrel = edit(moved, here("z", "other"));
+    assert.deepEqual(await apply(quarrel), ["shop/failover", "shop/strict"]);
+    assert.equal(controller.state.place?.locality.zone, "");
+  });
+
+  it("flushes nothing where the place stays the same", async () => {
+    const known = edit(base, here("z"));
+    await apply(known);
+    assert.deepEqual(await apply(edit(known, here("z", "other"))), []);
+    assert.deepEqual(await apply(edit(known, workload("elsewhere", [], { node: "n2" }))), []);
+  });
+
+  it("flushes what changed besides, once", async () => {
+    await apply(base);
+    const both = edit(base, here("z"), { ...backend, capacity: 5 });
+    assert.deepEqual(await apply(both), [...all].sort());
+  });
+
+  it("goes on from the place of the last flush that succeeded", async () => {
+    await apply(base);
+    const place = controller.state.place;
+    const known = edit(base, here("z"));
+    controller.submit(known);
+    await last().fail(new Error("the kernel refuses"));
+    assert.equal(controller.state.place, place);
+    const moved = edit(known, here("y"));
+    assert.deepEqual(await apply(moved), ["shop/failover", "shop/strict"]);
+    controller.submit(edit(moved, here("z")));
+    await last().fail(new Error("the kernel refuses"));
+    // Back where it was: what the kernel holds is ranked for that.
+    const before = calls.length;
+    controller.submit(moved);
+    await turn();
+    assert.equal(calls.length, before);
+    assert.equal(controller.state.error, undefined);
+  });
+
+  it("flushes what is handed in in the very turn in which it finds nothing to do", async () => {
+    await apply(base);
+    const known = edit(base, here("z"));
+    controller.submit(base);
+    controller.submit(known);
+    await turn();
+    assert.deepEqual(keysOf(last()), ["shop/failover", "shop/strict"]);
+    await last().end();
+    assert.equal(controller.state.applied, known);
+  });
+
+  it("flushes what is handed in while somebody who waited goes on", async () => {
+    controller.submit(base);
+    const known = edit(base, here("z"));
+    const waited = controller.idle().then(() => controller.submit(known));
+    await calls[0].end();
+    await waited;
+    assert.deepEqual(keysOf(last()), ["shop/failover", "shop/strict"]);
+  });
+});
