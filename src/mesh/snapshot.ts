@@ -237,7 +237,10 @@ function putPolicy(draft: SnapshotDraft, policy: Policy): void {
   if (old === undefined || !sameContents(old, policy)) draft.policies.set(key, policy);
 }
 
-/** Takes `service` out of the lists of the names that it no longer mentions and puts it into those of new ones, in order. */
+/**
+ * Takes `service` out of the lists of the names that it no longer mentions and puts it into those of new ones. Lists are in the order
+ * of keys, so that they do not depend on the order of edits.
+ */
 function moveMentions(
   index: MapDraft<readonly ServiceKey[]>,
   service: ServiceKey,
