@@ -143,6 +143,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
       size: () => (maps ?? options).sizes.records,
       threads: publishThreads,
       watermarks: options.watermarks,
+      counts: state?.pool.counts,
       found: found?.slots,
     });
     state = { applied, pool, found };

@@ -13,15 +13,15 @@ export {
   readSlots,
   takesRecords,
 } from "./outer_map.ts";
+export { createRecordPool } from "./pool.ts";
 export {
   type Acquired,
   type ClassState,
-  createRecordPool,
   type PoolCounts,
   type RecordContent,
   type RecordPool,
   type RecordWrite,
-} from "./pool.ts";
+} from "./record_pool.ts";
 export { RecordError } from "./record_error.ts";
 export { capacityFor, classOf } from "./size_class.ts";
 export { defaultWatermarks, type Watermarks } from "./watermarks.ts";
