@@ -3,7 +3,8 @@
  * Structs shared with user space. Their codecs are generated from the compiled object's BTF (scripts/codegen.ts),
  * so this file is the only place where a layout is written down. Fixed-width, naturally aligned, no padding left open.
  *
- * What is edited in place under traffic is one aligned 64-bit word: the kernel copies values without locking readers out.
+ * What is edited in place under traffic is one aligned 64-bit word: the kernel copies values without locking readers out. The agent
+ * stores such words by a program (libshim/words.c), for the kernel's copying may be seen half done within a word too.
  */
 #ifndef WEFT_TYPES_H
 #define WEFT_TYPES_H

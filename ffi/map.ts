@@ -3,6 +3,7 @@
 import { type Codec, u32 } from "./codec.ts";
 import { check } from "./kernel_error.ts";
 import { closeFd, cstring, type Shim } from "./shim.ts";
+import { isOfWords, openWordWriter, type WordWrite, type WordWriter } from "./word_writer.ts";
 
 /** Elements in one batched system call: enough that the calls do not count, little enough to copy in one go. */
 const batchSize = 4096;
@@ -201,10 +202,40 @@ export class KernelMap<K, V> implements Disposable {
 /** BPF_MAP_TYPE_HASH. */
 export class HashMap<K, V> extends KernelMap<K, V> {}
 
-/** BPF_MAP_TYPE_ARRAY: every index below `maxEntries` has a value; nothing can be deleted. */
+/**
+ * BPF_MAP_TYPE_ARRAY: every index below `maxEntries` has a value; nothing can be deleted. Values of whole 64-bit words are written word
+ * by word: who reads a word meanwhile sees the old one or the new one.
+ */
 export class ArrayMap<V> extends KernelMap<number, V> {
+  #writer: WordWriter | undefined;
+
   constructor(shim: Shim, fd: number, shape: { readonly name: string; readonly value: Codec<V> }) {
     super(shim, fd, { ...shape, key: u32 });
+  }
+
+  override [Symbol.dispose](): void {
+    this.#writer?.[Symbol.dispose]();
+    super[Symbol.dispose]();
+  }
+
+  override update(index: number, value: V): void {
+    if (isOfWords(this.value.size)) this.#write([{ place: index, value }]);
+    else super.update(index, value);
+  }
+
+  override updateMany(entries: Iterable<readonly [number, V]>): void {
+    if (isOfWords(this.value.size)) this.#write(Array.from(entries, ([place, value]) => ({ place, value })));
+    else super.updateMany(entries);
+  }
+
+  #write(writes: readonly WordWrite<V>[]): void {
+    if (writes.length === 0) return;
+    this.#writer ??= openWordWriter(
+      this.shim,
+      { name: this.name, fd: this.fd, isOuter: false },
+      this.value.size,
+    );
+    this.#writer.write(this.value, writes);
   }
 }
 
@@ -241,10 +272,25 @@ export interface SlotAssignment {
 
 /** BPF_MAP_TYPE_ARRAY_OF_MAPS: reading a slot gives the inner map's id, or nothing where the slot is empty. */
 export class ArrayOfMaps implements Disposable {
+  #writer: WordWriter | undefined;
+
   constructor(readonly shim: Shim, readonly fd: number, readonly name: string) {}
 
   [Symbol.dispose](): void {
+    this.#writer?.[Symbol.dispose]();
     closeFd(this.shim, this.fd);
+  }
+
+  /**
+   * Sets values in the arrays that slots hold, word by word as `ArrayMap` does.
+   *
+   * @param codec of what all of them hold: of one size, that of the first call
+   * @throws {KernelError} ENOENT where a slot holds no map, or a map ends before the position
+   */
+  writeInner<V>(codec: Codec<V>, writes: readonly WordWrite<V>[]): void {
+    if (writes.length === 0) return;
+    this.#writer ??= openWordWriter(this.shim, { name: this.name, fd: this.fd, isOuter: true }, codec.size);
+    this.#writer.write(codec, writes);
   }
 
   /** The id of the map in a slot, or `undefined`. */

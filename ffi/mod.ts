@@ -17,4 +17,5 @@ export {
   type Shim,
 } from "./shim.ts";
 export * from "./socket.ts";
+export type { WordWrite } from "./word_writer.ts";
 export * as workload from "./generated/workload.ts";

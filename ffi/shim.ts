@@ -21,6 +21,8 @@ const symbols = {
   weft_program_by_id: { parameters: ["u32"], result: "i32" },
   weft_program_query: { parameters: ["i32", "i32", "buffer", "u32"], result: "i32" },
   weft_enable_stats: { parameters: [], result: "i32" },
+  weft_word_writer: { parameters: ["i32", "u32", "i32"], result: "i32" },
+  weft_write_words: { parameters: ["i32", "u32", "buffer", "buffer"], result: "i32" },
   weft_map_create: { parameters: ["i32", "buffer", "u32", "u32", "u32", "u32", "i32"], result: "i32" },
   weft_map_info: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   weft_map_memory: { parameters: ["i32", "buffer"], result: "i32" },

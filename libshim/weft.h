@@ -44,6 +44,19 @@ WEFT_EXPORT int weft_program_query(int cgroup_fd, int attach_type, uint32_t *ids
 /* Run times are counted while the returned descriptor is open. */
 WEFT_EXPORT int weft_enable_stats(void);
 
+/* words.c */
+/*
+ * Loads a program that stores values of so many 64-bit words (16 at most) into an array, or into the arrays of an array of maps,
+ * each word at once. Returns its file descriptor.
+ */
+WEFT_EXPORT int weft_word_writer(int map_fd, uint32_t words, int is_outer);
+/*
+ * Runs it over `*count` writes: index or slot, position in the slot's array (32 bits each), the words. `*count` becomes the number
+ * done, also on failure; -ENOENT: there is no such element.
+ */
+WEFT_EXPORT int weft_write_words(int program_fd, uint32_t words, const void *writes,
+				 uint32_t *count);
+
 /* map.c */
 WEFT_EXPORT int weft_map_create(int type, const char *name, uint32_t key_size, uint32_t value_size,
 				uint32_t max_entries, uint32_t flags, int inner_fd);

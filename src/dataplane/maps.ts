@@ -81,7 +81,9 @@ export function mapMemories(maps: MeshMaps): ReadonlyMap<string, number> {
 
 /** Closes the file descriptors; what is pinned stays. */
 export function closeMeshMaps(shim: Shim, maps: MeshMaps): void {
-  for (const fd of mapFds(maps).values()) closeFd(shim, fd);
+  const { sizes: _sizes, eventsFd, ...handles } = maps;
+  for (const handle of Object.values(handles)) handle[Symbol.dispose]();
+  closeFd(shim, eventsFd);
 }
 
 /** The number of CPUs that the kernel could ever have: how many values a per-CPU map keeps. */

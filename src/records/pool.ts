@@ -10,7 +10,7 @@
  * - The kernel is the only memory: a new agent finds the slots in the outer map and who uses them in `services`.
  */
 
-import { type ArrayOfMaps, closeFd, openMapById, type Shim } from "../../ffi/mod.ts";
+import { type ArrayOfMaps, closeFd, KernelError, openMapById, type Shim, workload } from "../../ffi/mod.ts";
 import {
   createInnerMap,
   fillInnerMap,
@@ -363,11 +363,13 @@ export function createRecordPool(options: PoolOptions): RecordPool {
     write: (records) => {
       for (const { slot } of records) expectRecord(slot, "write");
       for (const { slot, writes } of records) {
-        const done = withInnerMap(shim, table.content(slot).id, (fd) => {
-          innerMap(shim, fd).updateMany(writes);
-          return true;
-        });
-        if (!done) throw lost(slot);
+        try {
+          const places = writes.map(([position, value]) => ({ place: slot, position, value }));
+          outer().writeInner(workload.recordEntry, places);
+        } catch (error) {
+          if (error instanceof KernelError && error.code === "ENOENT") throw lost(slot);
+          throw error;
+        }
       }
     },
     release: (slots) => {

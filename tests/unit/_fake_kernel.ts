@@ -46,7 +46,7 @@ export interface FakeKernel {
   holdGracePeriods: boolean;
   /** Lets all waiting grace periods end, and what waits for them run. */
   endGracePeriods(): Promise<void>;
-  /** How many file descriptors are open. */
+  /** How many file descriptors are open, but for the programs that write words: handles load them when they first write. */
   readonly openFiles: number;
   /** Another kernel with the same pins, all that they hold, and no open file: what is left when a process is killed. */
   clone(): FakeKernel;
@@ -92,6 +92,8 @@ export function createFakeKernel(random: () => number = () => 0): FakeKernel {
 
 function build(random: () => number, maps: Map<number, FakeMap>, pins: Map<string, number>): FakeKernel {
   const files = new Map<number, number>();
+  /** Of the files, those that are programs which write words: how many words a value has. */
+  const writers = new Map<number, number>();
   const counts = new Map<string, number>();
   let nextFd = 3;
   let nextId = Math.max(0, ...maps.keys()) + 1;
@@ -244,6 +246,25 @@ function build(random: () => number, maps: Map<number, FakeMap>, pins: Map<strin
         (i) => write(map, byteString(slice(keys, map.keySize, i)), slice(values, map.valueSize, i)),
       );
     },
+    weft_word_writer: (fd, words, isOuter) => {
+      const map = mapOf(fd);
+      if (!map) return -EBADF;
+      if (map.type !== (isOuter ? arrayOfMaps : array)) return -EINVAL;
+      const writer = open(map.id);
+      writers.set(writer, words);
+      return writer;
+    },
+    weft_write_words: (fd, words, writes, count) => {
+      const map = mapOf(fd);
+      if (!map || writers.get(fd) !== words) return -EBADF;
+      return each(count, (i) => {
+        const bytes = slice(writes, 8 + 8 * words, i);
+        const [place, position] = [readU32(bytes), readU32(bytes.subarray(4))];
+        if (map.type === array) return write(map, u32Key(place), bytes.subarray(8));
+        const inner = map.values.get(u32Key(place));
+        return inner ? write(maps.get(readU32(inner))!, u32Key(position), bytes.subarray(8)) : -ENOENT;
+      });
+    },
     weft_map_delete_batch: (fd, keys, count) => {
       const map = mapOf(fd);
       return map ? each(count, (i) => remove(map, byteString(slice(keys, map.keySize, i)))) : -EBADF;
@@ -334,7 +355,7 @@ function build(random: () => number, maps: Map<number, FakeMap>, pins: Map<strin
       await new Promise((resolve) => setTimeout(resolve));
     },
     get openFiles() {
-      return files.size;
+      return [...files.keys()].filter((fd) => !writers.has(fd)).length;
     },
     clone: () => {
       const copies = [...reachable()].map((id) => {
