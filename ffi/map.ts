@@ -3,7 +3,7 @@
 import { type Codec, u32 } from "./codec.ts";
 import { check } from "./kernel_error.ts";
 import { closeFd, cstring, type Shim } from "./shim.ts";
-import { isOfWords, openWordWriter, type WordWrite, type WordWriter } from "./word_writer.ts";
+import { openWordWriter, type WordWrite, type WordWriter } from "./word_writer.ts";
 
 /** Elements in one batched system call: enough that the calls do not count, little enough to copy in one go. */
 const batchSize = 4096;
@@ -202,10 +202,7 @@ export class KernelMap<K, V> implements Disposable {
 /** BPF_MAP_TYPE_HASH. */
 export class HashMap<K, V> extends KernelMap<K, V> {}
 
-/**
- * BPF_MAP_TYPE_ARRAY: every index below `maxEntries` has a value; nothing can be deleted. Values of whole 64-bit words are written word
- * by word: who reads a word meanwhile sees the old one or the new one.
- */
+/** BPF_MAP_TYPE_ARRAY: every index below `maxEntries` has a value; nothing can be deleted. */
 export class ArrayMap<V> extends KernelMap<number, V> {
   #writer: WordWriter | undefined;
 
@@ -218,24 +215,21 @@ export class ArrayMap<V> extends KernelMap<number, V> {
     super[Symbol.dispose]();
   }
 
-  override update(index: number, value: V): void {
-    if (isOfWords(this.value.size)) this.#write([{ place: index, value }]);
-    else super.update(index, value);
-  }
-
-  override updateMany(entries: Iterable<readonly [number, V]>): void {
-    if (isOfWords(this.value.size)) this.#write(Array.from(entries, ([place, value]) => ({ place, value })));
-    else super.updateMany(entries);
-  }
-
-  #write(writes: readonly WordWrite<V>[]): void {
-    if (writes.length === 0) return;
+  /**
+   * Sets values under readers: each 64-bit word at once, so that who reads it meanwhile sees the old one or the new one. `updateMany`
+   * takes fewer calls, and promises less.
+   *
+   * @throws {KernelError} where the kernel has no programs of type syscall (5.14)
+   * @throws {RangeError} for values that are not 1 to 16 words
+   */
+  storeMany(entries: readonly (readonly [index: number, value: V])[]): void {
+    if (entries.length === 0) return;
     this.#writer ??= openWordWriter(
       this.shim,
       { name: this.name, fd: this.fd, isOuter: false },
       this.value.size,
     );
-    this.#writer.write(this.value, writes);
+    this.#writer.write(this.value, entries.map(([place, value]) => ({ place, value })));
   }
 }
 

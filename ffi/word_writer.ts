@@ -24,8 +24,11 @@ export interface WordWriter extends Disposable {
   readonly write: <V>(codec: Codec<V>, writes: Iterable<WordWrite<V>>) => void;
 }
 
+/** Writes of one run of the program: BATCH in libshim/words.c. */
+const runSize = 32;
+
 /** Values that can be written so, in bytes: whole words, 16 at most. */
-export function isOfWords(size: number): boolean {
+function isOfWords(size: number): boolean {
   return size > 0 && size % 8 === 0 && size <= 128;
 }
 
@@ -51,7 +54,7 @@ export function openWordWriter(
     `map ${map.name}`,
   );
   const run = (view: DataView<ArrayBuffer>, length: number) => {
-    shim.count(`${map.name}.write_words`);
+    for (let done = 0; done < length; done += runSize) shim.count(`${map.name}.write_words`);
     const result = shim.call.weft_write_words(fd, words, view.buffer, new Uint32Array([length]));
     check(result, "write words of", `map ${map.name}`);
   };

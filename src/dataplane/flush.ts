@@ -8,7 +8,7 @@ import type { DesiredFrontend } from "./desired.ts";
 import { frontendKey, rangeKeyOf } from "./frontend_key.ts";
 import { frontendTag, rangeTag } from "./frontend_tag.ts";
 import type { MeshMaps } from "./maps.ts";
-import { abandonPlan, type Edit, type Plan } from "./plan.ts";
+import { abandonPlan, type Edit, isFirstUse, type Plan } from "./plan.ts";
 
 /** Undoing failed as well: what the kernel holds is unknown and must be read back. */
 export class KernelStateUnknown extends Error {
@@ -47,9 +47,9 @@ export async function flush(target: FlushTarget, plan: Plan): Promise<() => Prom
   try {
     resetHits(maps, plan);
     step(
-      () => maps.endpoints.updateMany(plan.endpoints),
+      () => writeEndpoints(target, plan.endpoints),
       // A UDP socket may have been given one before a later step failed.
-      () => maps.endpoints.updateMany(plan.endpoints.map(([index, one]) => [index, { ...one, flags: 0 }])),
+      () => maps.endpoints.storeMany(plan.endpoints.map(([index, one]) => [index, { ...one, flags: 0 }])),
     );
     await pool.publish(plan.records);
     step(
@@ -76,8 +76,8 @@ export async function flush(target: FlushTarget, plan: Plan): Promise<() => Prom
     ranges(plan.ranges.filter((edit) => edit.after !== undefined));
     frontends(gone);
     step(
-      () => maps.endpoints.updateMany(plan.retired.map(([index, , after]) => [index, after])),
-      () => maps.endpoints.updateMany(plan.retired.map(([index, before]) => [index, before])),
+      () => maps.endpoints.storeMany(plan.retired.map(([index, , after]) => [index, after])),
+      () => maps.endpoints.storeMany(plan.retired.map(([index, before]) => [index, before])),
     );
   } catch (error) {
     await rollBack(target, plan, undo, error);
@@ -135,9 +135,19 @@ function resetHits(maps: MeshMaps, plan: Plan): void {
   maps.refusals.updateMany(plan.taken.ids.map((id) => [id, 0n]));
 }
 
+/** Of an index that had another endpoint before, sockets may remember that one, and look whether it is still there. */
+function writeEndpoints({ maps, applied }: FlushTarget, endpoints: Plan["endpoints"]): void {
+  const isFresh = isFirstUse(applied);
+  maps.endpoints.updateMany(endpoints.filter(([, one]) => isFresh(one)));
+  maps.endpoints.storeMany(endpoints.filter(([, one]) => !isFresh(one)));
+}
+
 function writeServicePorts(maps: MeshMaps, edits: Plan["servicePorts"], side: "before" | "after"): void {
   // A new service port that is undone stays as it is: nothing refers to it.
-  maps.services.updateMany(edits.flatMap((edit) => edit[side] ? [[edit.key, edit[side]] as const] : []));
+  const written = edits.filter((edit) => edit[side]);
+  const values = (some: Plan["servicePorts"]) => some.map((edit) => [edit.key, edit[side]!] as const);
+  maps.services.updateMany(values(written.filter((edit) => !edit.before)));
+  maps.services.storeMany(values(written.filter((edit) => edit.before)));
 }
 
 /**

@@ -358,10 +358,20 @@ function placeEndpoints(
 }
 
 /** 0 stands for an index that was never used. */
+function after(generation: number): number {
+  return ((generation + 1) >>> 0) || 1;
+}
+
 function nextGeneration(applied: Applied, index: number): number {
-  const generation = ((applied.generations.get(index) ?? applied.firstGeneration) + 1) >>> 0;
-  applied.generations.set(index, generation || 1);
-  return generation || 1;
+  const generation = after(applied.generations.get(index) ?? applied.firstGeneration);
+  applied.generations.set(index, generation);
+  return generation;
+}
+
+/** Whether an endpoint that is to be written is the first of its index: no socket remembers another one there. */
+export function isFirstUse({ firstGeneration }: Applied): (endpoint: workload.Endpoint) => boolean {
+  const first = after(firstGeneration);
+  return ({ generation }) => generation === first;
 }
 
 function kernelEndpoint(
