@@ -34,11 +34,15 @@ function noteOf(service: Service, applied: AppliedService | undefined, network: 
   if (service.needsWaypoint) return "needs waypoint";
   if (service.loadBalancer?.mode === "Passthrough") return "passthrough";
   if (service.visibility === "Namespace") return "visible in its namespace only: not served";
-  const here = service.vips.filter((vip) => vip.network === network);
-  if (here.length === 0) return service.vips.length === 0 ? "no VIP" : "no VIP on this network";
+  const all = [
+    ...service.vips,
+    ...service.ranges.map((range) => ({ ...range, address: `${range.address}/${range.prefixLength}` })),
+  ];
+  const here = all.filter((one) => one.network === network).map(({ address }) => address);
+  if (here.length === 0) return all.length === 0 ? "no VIP" : "no VIP on this network";
   const owned = new Set(applied?.desired.frontends.map((frontend) => frontend.address));
-  const lost = here.filter((vip) => !owned.has(vip.address));
-  if (lost.length > 0) return `another service owns ${lost.map((vip) => vip.address).join(", ")}`;
+  const lost = here.filter((address) => !owned.has(address));
+  if (lost.length > 0) return `another service owns ${lost.join(", ")}`;
   const refused = applied?.desired.servicePorts.some((port) =>
     port.tiers.length === 0 &&
     applied.desired.excluded.some((one) =>
