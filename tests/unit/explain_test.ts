@@ -86,6 +86,15 @@ describe("explain: a service's VIP", () => {
     });
   });
 
+  it("lists by uid, whatever order workloads come in", () => {
+    const uids = Array.from({ length: 30 }, (_, i) => `w${i}`);
+    const zones = ["z", "y"];
+    const all = uids.map((uid, i) => member(uid, i, near(zones[i % 2])));
+    const { endpoints, standby } = ask(`${vip}:80`, all, [service(web, [vip], balanced("Failover"))]);
+    assert.deepEqual(endpoints.map(({ uid }) => uid), uids.filter((_, i) => i % 2 === 0).sort());
+    assert.deepEqual(standby.map(({ uid }) => uid), uids.filter((_, i) => i % 2 === 1).sort());
+  });
+
   it("Strict: what is not local is kept out", () => {
     const answer = ask(`${vip}:80`, mixed.slice(0, 3), [service(web, [vip], balanced("Strict"))]);
     assert.deepEqual(chosen(answer), ["a 10.0.0.1:8080 0 2/3", "b 10.0.0.2:8080 0 1/3"]);
