@@ -22,7 +22,7 @@ import {
   probeFeatures,
   removePins,
 } from "../src/dataplane/mod.ts";
-import { placeOn } from "../src/locality/mod.ts";
+import { type NodeFinder, placeOn } from "../src/locality/mod.ts";
 import { defaultWatermarks, type Watermarks } from "../src/records/mod.ts";
 import { bpffsPath, type Cgroup, isLeftover, ownedName } from "../src/host/mod.ts";
 
@@ -52,6 +52,8 @@ export interface AgentTuning {
   /** First size of map records. */
   readonly records?: number;
   readonly watermarks?: Watermarks;
+  /** Where the node is. @default nowhere */
+  readonly node?: NodeFinder;
 }
 
 /** Starts with nothing in the kernel. @param name tells agents of one process apart */
@@ -59,7 +61,7 @@ export function startAgent(
   shim: Shim,
   cgroup: Cgroup,
   name: string,
-  { records = defaultSizes.records, watermarks = defaultWatermarks }: AgentTuning = {},
+  { records = defaultSizes.records, watermarks = defaultWatermarks, node }: AgentTuning = {},
 ): BenchAgent {
   const pinRoot = `${bpffsPath}/${ownedName(prefix, name)}`;
   Deno.mkdirSync(pinRoot, { mode: 0o700 });
@@ -78,7 +80,7 @@ export function startAgent(
   let counts = new Map<string, number>();
   const controller = createController({
     datapath,
-    node: () => anywhere,
+    node: (snapshot) => node?.place(snapshot) ?? anywhere,
     onFlush: (_, first) => {
       counts = new Map(shim.counts);
       if (!first) return;

@@ -10,6 +10,7 @@ import type { Benchmark, Figure } from "./figure.ts";
 import { formatFigures, isMet } from "./figure.ts";
 import { bpfBenchmark } from "./bpf_benchmark.ts";
 import { connectBenchmark } from "./connect_benchmark.ts";
+import { localityBenchmark } from "./locality_benchmark.ts";
 import { memoryBenchmark } from "./memory_benchmark.ts";
 import { programmingBenchmark } from "./programming_benchmark.ts";
 import { recordsBenchmark } from "./records_benchmark.ts";
@@ -21,6 +22,7 @@ const benchmarks: readonly Benchmark[] = [
   programmingBenchmark,
   memoryBenchmark,
   recordsBenchmark,
+  localityBenchmark,
 ];
 
 const usage = `usage: bench [NAME...] [--quick] [-o json]
