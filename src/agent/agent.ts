@@ -100,7 +100,7 @@ export async function runAgent(
   const controller = createController({
     datapath,
     node: (snapshot) => node.place(snapshot),
-    onFlush: logFlushes(log, datapath, options.maxRecords),
+    onFlush: logFlushes(log, datapath, node, options.maxRecords),
     onError: (message, retryInMs) => log.error(message, { retryInMs }),
   });
   let attached = false;

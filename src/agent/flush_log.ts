@@ -1,6 +1,7 @@
 /** What the log says of flushes. */
 
 import type { Datapath, FlushReport } from "../dataplane/mod.ts";
+import type { NodeFinder } from "../locality/mod.ts";
 import type { Logger } from "../observe/log.ts";
 import { fullWarnings } from "./agent_status.ts";
 
@@ -8,14 +9,18 @@ import { fullWarnings } from "./agent_status.ts";
 export function logFlushes(
   log: Logger,
   datapath: Datapath,
+  node: NodeFinder,
   maxRecords: number,
 ): (report: FlushReport, first: boolean) => void {
   let saidFull = false;
+  let saidOfNode: string | undefined;
   return ({ backgroundError, repaired, grownTo, ...done }, first) => {
     if (grownTo) log.warn("the mesh outgrew the maps: moved to a larger generation", { ...grownTo });
     const full = fullWarnings(datapath, maxRecords);
     if (!saidFull) { for (const warning of full) log.warn(warning); }
     saidFull = full.length > 0;
+    if (node.warning !== saidOfNode && node.warning) log.warn(node.warning);
+    saidOfNode = node.warning;
     for (const problem of repaired) log.warn(`somebody changed the maps, put right: ${problem}`);
     if (backgroundError) {
       log.warn("something off the flush path failed, and is tried again", { reason: backgroundError });
