@@ -55,9 +55,8 @@ describeKernel("records that grow, shrink and move under traffic", () => {
 
     const { counts, slots } = await assertRecordsAgree(agent);
     assert.equal(slots.used, services);
-    // They really moved, and into places that others had left.
+    // They really moved, and places came and went.
     assert.ok(counts.fromSpares >= 2 * number, `${counts.fromSpares} moves in ${number} steps`);
-    assert.ok(counts.fromSpares > slots.allocated);
     assert.ok(
       Math.min(counts.grown, counts.shrunk) > number,
       `${counts.grown} grown, ${counts.shrunk} shrunk`,
