@@ -56,10 +56,18 @@ export function readCapacity(shim: Shim, id: number): number | undefined {
   return map.info().maxEntries;
 }
 
-/** The kernel memory of an inner map besides its entries, in bytes: asked of the kernel by way of one that is made for it. */
+/** What `struct bpf_array` takes on 64-bit kernels, about: for those that do not tell. */
+const usualHeader = 320;
+
+/**
+ * The kernel memory of an inner map besides its entries, in bytes: asked of the kernel by way of two that are made for it. Before 6.4
+ * it tells whole pages, and nothing of the header.
+ */
 export function innerMapHeader(shim: Shim): number {
-  using map = innerMap(shim, createInnerMap(shim, 1));
-  return map.memory() - innerMapShape.valueSize;
+  using one = innerMap(shim, createInnerMap(shim, 1));
+  using two = innerMap(shim, createInnerMap(shim, 2));
+  const { valueSize } = innerMapShape;
+  return two.memory() - one.memory() === valueSize ? one.memory() - valueSize : usualHeader;
 }
 
 /** Opens an inner map, does something with it, and closes it; `undefined` where there is none with this id. */

@@ -75,7 +75,12 @@ export interface PoolOptions {
 /** Creates the pool of an outer map. What a killed agent left there unused is spare, once a grace period has passed. */
 export function createRecordPool(options: PoolOptions): RecordPool {
   const { shim, outer, threads, watermarks, found } = options;
-  const size = options.size ?? (() => outer().info().maxEntries);
+  let sized: { readonly map: ArrayOfMaps; readonly size: number } | undefined;
+  const size = options.size ?? (() => {
+    const map = outer();
+    if (sized?.map !== map) sized = { map, size: map.info().maxEntries };
+    return sized.size;
+  });
   const table = createSlotTable(firstSlot);
   let placeholder = found?.placeholder;
   for (const [slot, content] of found?.allocated ?? []) {
