@@ -43,6 +43,15 @@ static __always_inline __u32 frontend_tag(const struct frontend_key *key)
 	return mix(hash, (__u32)key->port << 8 | key->protocol, 0x165667b1);
 }
 
+/*
+ * Ties the halves of a word to each other: the kernel may copy it byte by byte into an element that is used again, and then an id must
+ * not be believed that came before its tag. Different ids give different values.
+ */
+static __always_inline __u32 tie(__u32 id)
+{
+	return id * 0x9e3779b1u;
+}
+
 static __always_inline __u32 find_frontend(const struct address *address, __be16 port,
 					   __u8 protocol)
 {
@@ -57,7 +66,7 @@ static __always_inline __u32 find_frontend(const struct address *address, __be16
 		if (!value)
 			return NO_SERVICE_PORT;
 		word = load_word(value);
-		if (word >> 32 == tag)
+		if (word >> 32 == (tag ^ tie(word)))
 			return word;
 	}
 	count(COUNTER_BROKEN);
@@ -108,11 +117,13 @@ static __always_inline __u32 find_in_range(const struct destination *to)
 		struct range *value = bpf_map_lookup_elem(&ranges, &key);
 		struct address id = {};
 		__u64 word;
+		__u32 tag;
 
 		if (!value)
 			return NO_SERVICE_PORT;
 		word = load_word(value);
-		if (range_tag(&to->address, word >> 32 & 0xff) != word >> 32)
+		tag = range_tag(&to->address, word >> 32 & 0xff);
+		if (word >> 32 != (tag ^ (tie(word) & 0xffffff00)))
 			continue;
 		/* An IPv6 range is of IPv6 addresses only, though IPv4 ones lie in ::/0. */
 		if ((word >> 32 & 0xff) < 96 && is_ipv4(&to->address))

@@ -38,7 +38,7 @@ struct range_key {
 	struct address address;
 };
 
-/* One word; as in `frontends` it says whose it is: `tag` is range_tag() of the key. */
+/* One word; as in `frontends` it says whose it is: `tag` is range_tag() of the key, tied to the id. */
 struct range {
 	__u32 id; /* never used again for another range */
 	__u32 tag;
@@ -46,7 +46,7 @@ struct range {
 
 /*
  * One word. The kernel may hand a deleted or replaced element's memory to another key while a reader still looks at it,
- * so the word says whose it is: `tag` is frontend_tag() of the key.
+ * so the word says whose it is: `tag` is frontend_tag() of the key, tied to the id.
  */
 struct frontend {
 	__u32 service_port; /* index into `services` */

@@ -6,7 +6,7 @@ import type { RecordPool } from "../records/mod.ts";
 import type { Applied } from "./applied.ts";
 import type { DesiredFrontend } from "./desired.ts";
 import { frontendKey, rangeKeyOf } from "./frontend_key.ts";
-import { frontendTag, rangeTag } from "./frontend_tag.ts";
+import { frontendWord, rangeWord } from "./frontend_tag.ts";
 import type { MeshMaps } from "./maps.ts";
 import { abandonPlan, type Edit, isFirstUse, type Plan } from "./plan.ts";
 
@@ -170,7 +170,7 @@ function writeRanges(maps: MeshMaps, edits: Plan["ranges"], side: "before" | "af
     const key = rangeKeyOf(edit.key);
     const id = edit[side];
     if (id === undefined) deletes.push(key);
-    else puts.push([key, { id, tag: rangeTag(key) }]);
+    else puts.push([key, rangeWord(key, id)]);
   }
   maps.ranges.updateMany(puts);
   maps.ranges.deleteMany(deletes);
@@ -187,7 +187,7 @@ function writeFrontends(
     const key = frontendKey(applied, edit.key);
     const id = edit[side];
     if (id === undefined) deletes.push(key);
-    else puts.push([key, { servicePort: id, tag: frontendTag(key) }]);
+    else puts.push([key, frontendWord(key, id)]);
   }
   maps.frontends.updateMany(puts);
   maps.frontends.deleteMany(deletes);

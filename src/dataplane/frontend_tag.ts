@@ -5,7 +5,22 @@ function mix(hash: number, word: number, factor: number): number {
   return product ^ product >>> 16;
 }
 
-/** What ties a frontend's word to its key: the same as `frontend_tag()` in bpf/lb.h, which explains why. */
+/** What ties the halves of a word to each other: `tie()` in bpf/lb.h. */
+function tie(id: number): number {
+  return Math.imul(id, 0x9e3779b1);
+}
+
+/** A frontend's word. Its tag is `frontend_tag()` of bpf/lb.h, tied to the id; there it says why. */
+export function frontendWord(key: workload.FrontendKey, servicePort: number): workload.Frontend {
+  return { servicePort, tag: (frontendTag(key) ^ tie(servicePort)) >>> 0 };
+}
+
+/** A range's word. Its tag is `range_tag()` of bpf/lb.h, tied to the id but for the last byte, which is the prefix's length. */
+export function rangeWord(key: workload.RangeKey, id: number): workload.Range {
+  return { id, tag: (rangeTag(key) ^ tie(id) & 0xffffff00) >>> 0 };
+}
+
+/** What ties a frontend's word to its key: the same as `frontend_tag()` in bpf/lb.h. */
 export function frontendTag(key: workload.FrontendKey): number {
   const words = new DataView(key.address.buffer, key.address.byteOffset, 16);
   let hash = mix(0, words.getUint32(0, true), 0x9e3779b1);

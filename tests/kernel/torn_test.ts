@@ -12,7 +12,7 @@ import {
   workload,
 } from "../../ffi/mod.ts";
 import { type MeshMaps, openMeshMaps, pinPaths } from "../../src/dataplane/mod.ts";
-import { frontendTag } from "../../src/dataplane/frontend_tag.ts";
+import { frontendWord } from "../../src/dataplane/frontend_tag.ts";
 import { addressToBytes } from "../../src/mesh/mod.ts";
 import {
   at,
@@ -227,7 +227,7 @@ describeKernel("connections while the kernel's words change as fast as they can"
       const frontend = (vip: string, of: string, protocol: number) => {
         const key = keyOf(vip, protocol);
         const { servicePort } = maps.frontends.lookup(keyOf(of, protocol))!;
-        return [key, { servicePort, tag: frontendTag(key) }] as const;
+        return [key, frontendWord(key, servicePort)] as const;
       };
       const edits = [6, 17].map((protocol) => ({
         one: frontend("10.96.0.1", "10.96.0.2", protocol),

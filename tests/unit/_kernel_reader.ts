@@ -97,7 +97,9 @@ export function createKernelReader(kernel: FakeKernel): KernelReader {
     const value = frontends.values.get(key);
     if (!value) return undefined;
     const frontend = workload.frontend.read(view(value), 0);
-    if (frontend.tag !== tag) throw new Error("a frontend's word has another key's tag");
+    if (frontend.tag !== (tag ^ Math.imul(frontend.servicePort, 0x9e3779b1)) >>> 0) {
+      throw new Error("a frontend's word has another key's or another id's tag");
+    }
     return frontend.servicePort;
   }
 

@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { workload } from "../../ffi/mod.ts";
-import { frontendTag, rangeTag } from "../../src/dataplane/frontend_tag.ts";
+import { frontendTag, frontendWord, rangeTag, rangeWord } from "../../src/dataplane/frontend_tag.ts";
 import { addressToBytes } from "../../src/mesh/mod.ts";
 import { compileC, haveCommands } from "./_c_program.ts";
 import { randomFrom } from "./_random.ts";
@@ -36,9 +36,14 @@ describe("frontendTag", () => {
     const keys = frontendKeys();
     const input = new Uint8Array(keys.length * size);
     keys.forEach((key, i) => write(new DataView(input.buffer), i * size, key));
-    const inC = (await program.run([], input)).map(Number);
+    const inC = (await program.run([], input)).map((line) => line.split(" ").map(Number));
     assert.equal(inC.length, keys.length);
-    keys.forEach((key, i) => assert.equal(frontendTag(key), inC[i], Deno.inspect(key)));
+    keys.forEach((key, i) => {
+      const [tag, tie] = inC[i];
+      assert.equal(frontendTag(key), tag, Deno.inspect(key));
+      const id = new DataView(key.address.buffer).getUint32(12, true);
+      assert.deepEqual(frontendWord(key, id), { servicePort: id, tag: (tag ^ tie) >>> 0 });
+    });
   });
 
   it("reads an address wherever in a buffer it lies", () => {
@@ -62,6 +67,28 @@ describe("frontendTag", () => {
     ];
     const tags = new Set([key, ...others].map(frontendTag));
     assert.equal(tags.size, 1 + 128 + 16 + 8);
+  });
+});
+
+describe("words", () => {
+  it("of two ids, mixed byte by byte, are nobody's", () => {
+    const key = { address: addressToBytes("10.96.0.1"), port: 80, protocol: 6 };
+    const range = { address: addressToBytes("10.98.0.0"), prefixLength: 112 };
+    const bytesOf = ([id, tag]: number[]) => new Uint8Array(Uint32Array.of(id, tag).buffer);
+    const forms = [
+      (id: number) => Object.values(frontendWord(key, id)) as number[],
+      (id: number) => Object.values(rangeWord(range, id)) as number[],
+    ];
+    for (const form of forms) {
+      for (const [one, other] of [[2, 3], [5, 500], [256, 65_536], [1, 70_000]]) {
+        const [from, to] = [bytesOf(form(one)), bytesOf(form(other))];
+        for (let copied = 0; copied <= 8; copied++) {
+          const mixed = Uint8Array.from(from, (byte, i) => i < copied ? to[i] : byte);
+          const [id, tag] = new Uint32Array(mixed.buffer);
+          if (form(id)[1] === tag) assert.ok([one, other].includes(id), `${id} after ${copied} bytes`);
+        }
+      }
+    }
   });
 });
 
