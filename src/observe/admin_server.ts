@@ -47,7 +47,7 @@ export function serveAdmin(path: string, views: AdminViews): AdminServer {
   }
 }
 
-async function answer(request: Request, views: AdminViews): Promise<Response> {
+function answer(request: Request, views: AdminViews): Response {
   const url = new URL(request.url);
   if (request.method !== "GET") {
     return failure(405, "only GET is answered", "see weft --help for what can be asked");
@@ -76,7 +76,7 @@ async function answer(request: Request, views: AdminViews): Promise<Response> {
       case "/records":
         return Response.json(views.records());
       case "/metrics":
-        return new Response(await metricsText(views.status(), views.records()));
+        return new Response(metricsText(views.status(), views.records()));
       default:
         return failure(
           404,
