@@ -94,7 +94,7 @@ export interface Datapath {
   audit(): Promise<{ readonly repairs: readonly string[]; readonly lost: readonly number[] }>;
   /** Why something off the flush path failed last, until it is done. */
   readonly backgroundError: string | undefined;
-  /** Waits for what earlier flushes left to do in the background. */
+  /** Waits for what earlier flushes left to do in the background, and for an audit under way. */
   settle(): Promise<void>;
   /** Forgets what it knows and reads the kernel back; the next flush must name every service. */
   reread(): Promise<void>;
@@ -370,7 +370,10 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     get backgroundError() {
       return backgroundError ?? growthError?.reason;
     },
-    settle: () => background,
+    settle: async () => {
+      await auditing;
+      await background;
+    },
     reread: () =>
       replace(() => {
         // Reading back finds what is left over.
