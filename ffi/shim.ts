@@ -30,7 +30,6 @@ const symbols = {
   weft_map_lookup: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   weft_map_update: { parameters: ["i32", "buffer", "buffer", "u64"], result: "i32" },
   weft_map_delete: { parameters: ["i32", "buffer"], result: "i32" },
-  weft_map_next_key: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   weft_map_update_batch: { parameters: ["i32", "buffer", "buffer", "buffer"], result: "i32" },
   weft_map_delete_batch: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   weft_map_lookup_batch: {

@@ -79,11 +79,6 @@ int weft_map_delete(int fd, const void *key)
 	return bpf_map_delete_elem(fd, key);
 }
 
-int weft_map_next_key(int fd, const void *key, void *next)
-{
-	return bpf_map_get_next_key(fd, key, next);
-}
-
 int weft_map_update_batch(int fd, const void *keys, const void *values, uint32_t *count)
 {
 	return bpf_map_update_batch(fd, keys, values, count, NULL);

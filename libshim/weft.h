@@ -68,7 +68,6 @@ WEFT_EXPORT int weft_map_by_id(uint32_t id);
 WEFT_EXPORT int weft_map_lookup(int fd, const void *key, void *value);
 WEFT_EXPORT int weft_map_update(int fd, const void *key, const void *value, uint64_t flags);
 WEFT_EXPORT int weft_map_delete(int fd, const void *key);
-WEFT_EXPORT int weft_map_next_key(int fd, const void *key, void *next);
 /* The first `*count` elements; `*count` becomes the number done, also on failure. */
 WEFT_EXPORT int weft_map_update_batch(int fd, const void *keys, const void *values,
 				      uint32_t *count);

@@ -106,6 +106,23 @@ export async function checkMaps(
   );
   await check(
     {
+      id: "kernel.words",
+      title: "words of records stored at once",
+      remedy: `programs of type syscall came with Linux 5.14: ${distribution}`,
+    },
+    [outer],
+    (outer) => {
+      const edited = { threshold: 7, endpoint: 9 };
+      outer.writeInner(workload.recordEntry, [{ place: 2, position: 999, value: edited }]);
+      const { threshold, endpoint } = readRecord(outer, 2)!.entries[999];
+      if (threshold !== edited.threshold || endpoint !== edited.endpoint) {
+        throw new CheckFailed(`the last of 1,000 entries reads back as ${threshold} and ${endpoint}`);
+      }
+      return { value: null, detail: "the last of 1,000 entries, by a program of type syscall" };
+    },
+  );
+  await check(
+    {
       id: "kernel.publish_batch",
       title: "records published in batches",
       remedy:

@@ -77,8 +77,11 @@ describeKernel("cidrVips", () => {
     await agent.reload({ ...none, everything: { vips: [], more: cidrs("::/0"), members: members("a") } });
     assert.equal(await server("tcp6", "2001:db8::1"), "a");
     await using sockets = await net.sockets();
+    // A port that is not listed would be refused at once within the range.
+    const inside = await sockets.open("tcp6", 1000);
+    await assert.rejects(inside.connect(at("2001:db8::1", 81)), { code: "EHOSTUNREACH" });
     const outside = await sockets.open("tcp4", 200);
-    await assert.rejects(outside.connect(at("10.98.0.1", 80)), { code: "EINPROGRESS" });
+    await assert.rejects(outside.connect(at("10.98.0.1", 81)), { code: "EINPROGRESS" });
   });
 
   it("change hands and go", async () => {
