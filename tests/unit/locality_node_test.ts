@@ -70,7 +70,10 @@ describe("where the node is", () => {
       const { locality } = finder.place(mesh(on("n1", "a", "r/z/s"), on("n1", "b", differing)));
       assert.deepEqual(locality, nowhere);
       assert.match(finder.warning!, /workloads on node n1 do not agree/);
-      assert.ok(finder.warning!.includes(differing) && finder.warning!.includes("r/z/s"), finder.warning);
+      assert.ok(
+        finder.warning!.includes(differing) && finder.warning!.includes("r/z/s"),
+        `${finder.warning}`,
+      );
     });
   }
 
