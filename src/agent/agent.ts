@@ -107,7 +107,7 @@ export async function runAgent(
   const admin = serveAdmin(runtime.socket, {
     status: () =>
       agentStatus({ shim, options, paths, cgroup, datapath, controller, node, source, startedAt, attached }),
-    services: () => serviceViews(datapath, controller.state.applied, options.node.network),
+    services: () => serviceViews(datapath, controller, options.node.network),
     workloads: () => workloadViews(controller.state.applied),
     endpoints: (service) => endpointViews(datapath, controller, service, options.node.network),
     explain: (to, protocol) => explainView(controller, to, protocol),

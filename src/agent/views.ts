@@ -3,6 +3,7 @@
 import {
   type AppliedService,
   type AppliedServicePort,
+  compileService,
   type Controller,
   type Datapath,
   type DesiredService,
@@ -30,7 +31,19 @@ function indexesOf(service: AppliedService): Set<number> {
   );
 }
 
-function noteOf(service: Service, applied: AppliedService | undefined, network: string): string {
+/** What the applied snapshot asks of the kernel for one service. */
+function compiled({ state }: Controller, key: string): DesiredService | undefined {
+  const { applied, place, aside } = state;
+  return place && compileService(applied, key, place, { aside: aside.get(key) });
+}
+
+/** @param desired of this service; asked for only where the note depends on it */
+function noteOf(
+  service: Service,
+  applied: AppliedService | undefined,
+  network: string,
+  desired: () => DesiredService | undefined,
+): string {
   if (service.needsWaypoint) return "needs waypoint";
   if (service.loadBalancer?.mode === "Passthrough") return "passthrough";
   if (service.visibility === "Namespace") return "visible in its namespace only: not served";
@@ -40,20 +53,22 @@ function noteOf(service: Service, applied: AppliedService | undefined, network: 
   ];
   const here = all.filter((one) => one.network === network).map(({ address }) => address);
   if (here.length === 0) return all.length === 0 ? "no VIP" : "no VIP on this network";
-  const owned = new Set(applied?.desired.frontends.map((frontend) => frontend.address));
+  const owned = new Set(applied?.frontends.values().map(({ frontend }) => frontend.address));
   const lost = here.filter((address) => !owned.has(address));
   if (lost.length > 0) return `another service owns ${lost.join(", ")}`;
-  const refused = applied?.desired.servicePorts.some((port) =>
+  if (service.loadBalancer?.mode !== "Strict") return "";
+  if (!applied?.servicePorts.values().some(({ ranks }) => ranks.size === 0)) return "";
+  const { servicePorts = [], excluded = [] } = desired() ?? {};
+  const refused = servicePorts.some((port) =>
     port.tiers.length === 0 &&
-    applied.desired.excluded.some((one) =>
-      one.reason === "not local" && one.port === port.port && one.family === port.family
-    )
+    excluded.some((one) => one.reason === "not local" && one.port === port.port && one.family === port.family)
   );
   return refused ? "refused: strict, no local endpoint" : "";
 }
 
 /** One row a service. */
-export function serviceViews(datapath: Datapath, snapshot: Snapshot, network: string): ServiceView[] {
+export function serviceViews(datapath: Datapath, controller: Controller, network: string): ServiceView[] {
+  const snapshot = controller.state.applied;
   const hits = readAll(datapath.maps?.endpointHits);
   const refusals = readAll(datapath.maps?.refusals);
   return [...snapshot.services.entries()].sort(([a], [b]) => byText(a, b)).map(([key, service]) => {
@@ -69,7 +84,7 @@ export function serviceViews(datapath: Datapath, snapshot: Snapshot, network: st
       members: snapshot.members.get(key)?.size ?? 0,
       connections: applied ? sum(hits, indexesOf(applied)) : 0,
       refused: sum(refusals, ports.map((port) => port.id)),
-      note: noteOf(service, applied, network),
+      note: noteOf(service, applied, network, () => compiled(controller, key)),
     };
   });
 }
@@ -107,11 +122,12 @@ export function endpointViews(
   if (key === undefined) return undefined;
   const applied = datapath.applied.services.get(key);
   const service = snapshot.services.get(key)!;
-  const rows = applied?.desired.servicePorts.flatMap((port) => {
-    const placed = applied.servicePorts.get(port.key);
+  const desired = compiled(controller, key);
+  const rows = desired?.servicePorts.flatMap((port) => {
+    const placed = applied?.servicePorts.get(port.key);
     return placed ? portRows(datapath, port, placed) : [];
   });
-  const excluded = applied?.desired.excluded.map((one) => ({
+  const excluded = desired?.excluded.map((one) => ({
     port: one.port,
     family: familyName(one.family),
     uid: one.uid,
@@ -124,7 +140,7 @@ export function endpointViews(
   }));
   return {
     service: key,
-    note: noteOf(service, applied, network),
+    note: noteOf(service, applied, network, () => desired),
     endpoints: [...rows ?? [], ...excluded ?? []],
   };
 }

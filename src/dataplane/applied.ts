@@ -2,7 +2,7 @@
 
 import type { ServiceKey } from "../mesh/mod.ts";
 import { createIndexAllocator, type IndexAllocator } from "../records/mod.ts";
-import type { DesiredEndpoint, DesiredFrontend, DesiredService } from "./desired.ts";
+import type { DesiredEndpoint, DesiredFrontend } from "./desired.ts";
 
 /** An endpoint with its place in map `endpoints`. */
 export interface AppliedEndpoint {
@@ -18,16 +18,20 @@ export interface AppliedTier {
   readonly capacity: number;
   readonly weighted: boolean;
   /** By position; of an alias table by row. */
-  readonly rows: readonly AppliedEndpoint[];
+  readonly rows: AppliedEndpoint[];
+  /** Position by the endpoint's key; made when the tier is first edited. */
+  positions?: Map<string, number>;
 }
 
 export interface AppliedServicePort {
   /** Index into map `services`. */
   readonly id: number;
-  /** Some workload maps the port. */
-  readonly mapped: boolean;
-  /** `null`: no endpoint may be used. */
-  readonly tier: AppliedTier | null;
+  /** How many workloads map the port. */
+  mapped: number;
+  /** Rank → how many are of it, chosen or not; none is 0. */
+  readonly ranks: Map<number, number>;
+  /** The nearest tier; `null`: no endpoint may be used. */
+  tier: AppliedTier | null;
 }
 
 export interface AppliedFrontend {
@@ -37,16 +41,17 @@ export interface AppliedFrontend {
 }
 
 export interface AppliedService {
-  readonly desired: DesiredService;
   /** By `DesiredServicePort.key`. */
   readonly servicePorts: ReadonlyMap<string, AppliedServicePort>;
   /** By `frontendText`. */
   readonly frontends: ReadonlyMap<string, AppliedFrontend>;
 }
 
-/** All of it. Only a successful flush changes `services`; plans take indexes and give them back. */
+/** All of it. Only a successful flush changes `services` and what is in it; plans take indexes and give them back. */
 export interface Applied {
   readonly services: Map<ServiceKey, AppliedService>;
+  /** Of all services. */
+  readonly frontendCount: { value: number };
   /** Of map `services`. */
   readonly servicePortIds: IndexAllocator;
   /** Of map `endpoints`. */
@@ -69,6 +74,7 @@ const firstEndpointIndex = 1;
 export function emptyApplied(): Applied {
   return {
     services: new Map(),
+    frontendCount: { value: 0 },
     servicePortIds: createIndexAllocator(firstServicePortId),
     endpointIndexes: createIndexAllocator(firstEndpointIndex),
     rangeIds: new Map(),

@@ -5,27 +5,34 @@ import {
   familyOf,
   ownerOf,
   ownerOfRange,
-  type PortMap,
   rangeKey,
   type Service,
   type ServiceKey,
   type Snapshot,
   vipKey,
-  type Workload,
 } from "../mesh/mod.ts";
-import { type Place, placeOf, tiersOf } from "../locality/mod.ts";
+import { type Place, tiersOf } from "../locality/mod.ts";
+import { type Candidate, candidatesOf, type Reach, reachOf } from "./candidate.ts";
 import type {
-  DesiredEndpoint,
+  AsideEndpoints,
   DesiredFrontend,
   DesiredService,
   DesiredServicePort,
   Excluded,
-  ExclusionReason,
   FrontendTarget,
+  RankedEndpoint,
 } from "./desired.ts";
+import { partOf, type PortContext, servicePortKey } from "./part.ts";
 
 /** Where the node is. VIPs and workloads of other networks are not programmed. */
 export type CompileNode = Place;
+
+export interface CompileOptions {
+  /** The families to compile for; those of the service's VIPs where left out. */
+  readonly families?: readonly Family[];
+  /** The service's endpoints that are set aside. */
+  readonly aside?: AsideEndpoints;
+}
 
 const tcp = 6;
 const udp = 17;
@@ -39,16 +46,15 @@ const udp = 17;
  *
  * A workload that takes no part is among `excluded` once for every service port and family, with the first reason
  * that holds in this order: unhealthy, other network, no address of this family, excluded by ipFamilies, target
- * port 0, not local (mode Strict).
+ * port 0, not local (mode Strict), set aside.
  *
  * @param key of a service that is not in the snapshot everything is empty
- * @param called the families to compile for; those of its VIPs where left out
  */
 export function compileService(
   snapshot: Snapshot,
   key: ServiceKey,
   node: CompileNode,
-  called?: readonly Family[],
+  { families: called, aside }: CompileOptions = {},
 ): DesiredService {
   const service = snapshot.services.get(key);
   if (service === undefined) {
@@ -61,21 +67,40 @@ export function compileService(
     return { service: key, servicePorts: [], frontends, excluded: [], left };
   }
   const candidates = candidatesOf(snapshot, key, service);
-  const ports = [...service.ports].filter(([port]) => port !== 0);
   const families = called ?? [...new Set(vips.map(familyOf))];
   const compiled = families.flatMap((family) => {
     const reaches = candidates.map((candidate) => reachOf(candidate, service, node, family));
-    return ports.map(([port, target]) =>
-      compilePort({ key, service, node, port, target, family, candidates, reaches })
+    return portContexts(service, key, node, family, aside).map((context) =>
+      compilePort(context, key, candidates, reaches)
     );
   });
+  const ports = [...service.ports.keys()].filter((port) => port !== 0);
   return {
     service: key,
     servicePorts: compiled.map(({ servicePort }) => servicePort),
-    frontends: vips.flatMap((address) => frontendsOf(key, address, ports.map(([port]) => port))),
+    frontends: vips.flatMap((address) => frontendsOf(key, address, ports)),
     excluded: compiled.flatMap(({ excluded }) => excluded),
     left: null,
   };
+}
+
+/** The service's ports for callers of one family. */
+export function portContexts(
+  service: Service,
+  key: ServiceKey,
+  node: Place,
+  family: Family,
+  aside: AsideEndpoints | undefined,
+): PortContext[] {
+  return [...service.ports].filter(([port]) => port !== 0).map(([port, target]) => ({
+    key: servicePortKey(key, port, family),
+    service,
+    node,
+    port,
+    target,
+    family,
+    aside,
+  }));
 }
 
 /** The ranges that the service owns on this node, as `address/length`. */
@@ -107,113 +132,33 @@ function reasonToLeave(service: Service): DesiredService["left"] {
   return service.loadBalancer?.mode === "Passthrough" ? "passthrough" : null;
 }
 
-/** A workload that the service may use. */
-interface Candidate {
-  readonly workload: Workload;
-  /** The mapping that holds for it: its own, or the one written in the service. */
-  readonly ports: PortMap;
-  /** Its health leaves it out. */
-  readonly unhealthy: boolean;
-}
-
-/**
- * The service's members and the known workloads that its own `endpoints` name, each workload once: a member that
- * its health does not leave out counts as the workload says; any other as the service says, if it says anything,
- * and then whatever its health.
- */
-function candidatesOf(snapshot: Snapshot, key: ServiceKey, service: Service): readonly Candidate[] {
-  const anyHealth = service.loadBalancer?.healthPolicy === "AllowAll";
-  const candidates = new Map<string, Candidate>();
-  for (const { workloadUid, ports } of service.endpoints) {
-    const workload = snapshot.workloads.get(workloadUid);
-    if (workload !== undefined) candidates.set(workloadUid, { workload, ports, unhealthy: false });
-  }
-  for (const workload of snapshot.members.get(key)?.values() ?? []) {
-    const unhealthy = !anyHealth && workload.status !== "Healthy";
-    if (unhealthy && candidates.has(workload.uid)) continue;
-    candidates.set(workload.uid, { workload, ports: workload.services.get(key) ?? new Map(), unhealthy });
-  }
-  return [...candidates.values()];
-}
-
-/** Where callers of one family reach a candidate, or why they do not. */
-type Reach = { readonly address: string } | { readonly reason: ExclusionReason };
-
-function reachOf(candidate: Candidate, service: Service, node: CompileNode, family: Family): Reach {
-  const { workload, unhealthy } = candidate;
-  if (unhealthy) return { reason: "unhealthy" };
-  if (workload.network !== node.network) return { reason: "other network" };
-  const address = workload.addresses.find((each) => familyOf(each) === family);
-  if (address === undefined) return { reason: "no address of this family" };
-  const excluded = service.ipFamilies === (family === 4 ? "IPv6" : "IPv4");
-  return excluded ? { reason: "excluded by ipFamilies" } : { address };
-}
-
 interface CompiledPort {
   readonly servicePort: DesiredServicePort;
   readonly excluded: readonly Excluded[];
 }
 
-interface PortParts {
-  readonly key: ServiceKey;
-  readonly service: Service;
-  readonly node: CompileNode;
-  readonly port: number;
-  /** The service's own target port, for candidates without a mapping. */
-  readonly target: number;
-  readonly family: Family;
-  readonly candidates: readonly Candidate[];
-  /** One for each candidate, in the same order. */
-  readonly reaches: readonly Reach[];
-}
-
+/** @param reaches one for each candidate, in the same order */
 function compilePort(
-  { key, service, node, port, target, family, candidates, reaches }: PortParts,
+  context: PortContext,
+  service: ServiceKey,
+  candidates: readonly Candidate[],
+  reaches: readonly Reach[],
 ): CompiledPort {
-  const ranked: { readonly place: Workload; readonly endpoint: DesiredEndpoint | undefined }[] = [];
+  const { key, port, family } = context;
+  const ranked: RankedEndpoint[] = [];
   const excluded: Excluded[] = [];
-  const exclude = (uid: string, reason: ExclusionReason) => excluded.push({ uid, port, family, reason });
-  let mapped = false;
-  candidates.forEach(({ workload, ports }, i) => {
-    const { uid, capacity } = workload;
-    const reach = reaches[i];
-    const own = ports.get(port);
-    // An own mapping counts even if it is 0.
-    const targetPort = own ?? target;
-    if (targetPort !== 0) mapped = true;
-    if ("reason" in reach) return exclude(uid, reach.reason);
-    if (targetPort === 0) {
-      exclude(uid, "target port 0");
-      // One that maps the port to 0 itself has its rank all the same, and keeps farther tiers back (worked answers, case 001).
-      if (own === 0 && isRanked(service)) ranked.push({ place: workload, endpoint: undefined });
-      return;
-    }
-    const { address } = reach;
-    const key = `${uid}|${address}|${targetPort}`;
-    ranked.push({ place: workload, endpoint: { key, uid, address, port: targetPort, weight: capacity } });
+  let mapped = 0;
+  candidates.forEach((candidate, i) => {
+    const part = partOf(context, candidate, reaches[i]);
+    if (part.mapped) mapped++;
+    if (part.ranked) ranked.push(part.ranked);
+    if (part.excluded) excluded.push({ uid: candidate.workload.uid, port, family, reason: part.excluded });
   });
-  const { tiers, notLocal } = tiersOf(node, service.loadBalancer, ranked, ({ place }) => placeOf(place));
-  for (const { endpoint } of notLocal) if (endpoint) exclude(endpoint.uid, "not local");
-  const servicePort = {
-    key: servicePortKey(key, port, family),
-    service: key,
-    port,
-    family,
-    mapped,
-    tiers: tiers.map((tier) => ({
-      endpoints: tier.flatMap(({ endpoint }) => endpoint ? [endpoint] : []),
-    })),
-  };
-  return { servicePort, excluded };
-}
-
-/** Whether it matters to a service where the node and its endpoints are. */
-export function isRanked({ loadBalancer }: Service): boolean {
-  return loadBalancer?.mode === "Strict" || loadBalancer?.mode === "Failover";
-}
-
-function servicePortKey(service: ServiceKey, port: number, family: Family): string {
-  return `${service}|${port}|${family}`;
+  const tiers = tiersOf(ranked).map(({ rank, members }) => {
+    const endpoints = members.flatMap(({ endpoint }) => endpoint ? [endpoint] : []);
+    return { rank, endpoints, portless: members.length - endpoints.length };
+  });
+  return { servicePort: { key, service, port, family, mapped, tiers }, excluded };
 }
 
 function frontendOfAllPorts(address: string, target: FrontendTarget): DesiredFrontend {

@@ -5,10 +5,20 @@
  * kernel as it was; it is tried again with backoff, and at once when a newer snapshot comes.
  */
 
-import { changedServices, emptySnapshot, type Snapshot } from "../mesh/mod.ts";
-import { type CompileNode, compileService, isRanked } from "./compile.ts";
+import {
+  changedServices,
+  emptySnapshot,
+  type ServiceChange,
+  type ServiceKey,
+  type Snapshot,
+} from "../mesh/mod.ts";
+import { type CompileNode, compileService } from "./compile.ts";
+import { compileEdit, type CompileInput } from "./compile_edit.ts";
 import type { Datapath, FlushReport } from "./datapath.ts";
+import type { Aside } from "./desired.ts";
 import { KernelStateUnknown } from "./flush.ts";
+import { isRanked } from "./part.ts";
+import type { ServiceTarget } from "./plan/mod.ts";
 
 /** What the controller says of itself. */
 export interface ControllerState {
@@ -16,6 +26,8 @@ export interface ControllerState {
   readonly applied: Snapshot;
   /** Where the node was for the last flush. */
   readonly place: CompileNode | undefined;
+  /** The endpoints that are set aside in the kernel. */
+  readonly aside: Aside;
   /** Whether the kernel holds `applied`: not before the first flush, nor where a flush could be neither finished nor undone. */
   readonly firstFlushDone: boolean;
   readonly lastFlush: (FlushReport & { readonly at: Date }) | undefined;
@@ -27,6 +39,8 @@ export interface ControllerState {
 export interface Controller {
   /** Takes the newest snapshot. */
   submit(snapshot: Snapshot): void;
+  /** Takes the endpoints that are to be set aside, all of them. Nothing is flushed for it before there is a snapshot. */
+  setAside(aside: Aside): void;
   readonly state: ControllerState;
   /** Reads the kernel back and flushes everything anew: it does not hold what it should. */
   repair(): void;
@@ -65,7 +79,9 @@ export function createController(options: ControllerOptions): Controller {
   const { datapath, node, firstRetryMs = 1000, later = timeout } = options;
   let applied = emptySnapshot();
   let appliedPlace: CompileNode | undefined;
+  let appliedAside: Aside = new Map();
   let newest: Snapshot | undefined;
+  let newestAside = appliedAside;
   let firstFlushDone = false;
   let lastFlush: ControllerState["lastFlush"];
   let flushes = 0;
@@ -80,33 +96,51 @@ export function createController(options: ControllerOptions): Controller {
   let retryMs = firstRetryMs;
   let cancelRetry = () => {};
 
-  function keysToFlush(target: Snapshot, place: CompileNode): Iterable<string> {
-    if (!firstFlushDone) return target.services.keys();
-    const changed = changedServices(applied, target);
+  function servicesToFlush({ snapshot, place, aside }: CompileInput): Map<ServiceKey, ServiceChange> {
+    if (!firstFlushDone) return new Map([...snapshot.services.keys()].map((key) => [key, "service"]));
+    const changed = changedServices(applied, snapshot);
+    for (const key of new Set([...appliedAside.keys(), ...aside.keys()])) {
+      const isSame = appliedAside.get(key) === aside.get(key);
+      if (!isSame && !changed.has(key) && snapshot.services.has(key)) changed.set(key, "members");
+    }
     if (place !== appliedPlace) {
-      for (const [key, service] of target.services.entries()) if (isRanked(service)) changed.add(key);
+      for (const [key, service] of snapshot.services.entries()) {
+        if (isRanked(service)) changed.set(key, "service");
+      }
     }
     return changed;
   }
 
-  async function flushOnce(target: Snapshot): Promise<void> {
+  function targetOf(input: CompileInput, key: ServiceKey, change: ServiceChange): ServiceTarget {
+    const { snapshot, place, aside } = input;
+    // After a failure nothing is taken for granted.
+    if (change === "members" && appliedPlace !== undefined && error === undefined) {
+      const edit = compileEdit({ snapshot: applied, place: appliedPlace, aside: appliedAside }, input, key);
+      if (edit) return edit;
+    }
+    return snapshot.services.has(key)
+      ? compileService(snapshot, key, place, { aside: aside.get(key) })
+      : undefined;
+  }
+
+  async function flushOnce(target: Snapshot, aside: Aside): Promise<void> {
     if (repairAsked) {
       repairAsked = false;
       stateUnknown = true;
       firstFlushDone = false;
     }
     const place = node(target);
-    const keys = [...keysToFlush(target, place)];
+    const input = { snapshot: target, place, aside };
+    const services = servicesToFlush(input);
     try {
       if (stateUnknown) await datapath.reread();
       stateUnknown = false;
-      const changes = keys.map((key) =>
-        [key, target.services.has(key) ? compileService(target, key, place) : undefined] as const
-      );
+      const changes = [...services].map(([key, change]) => [key, targetOf(input, key, change)] as const);
       const report = await datapath.flush(changes);
       const first = flushes === 0;
       applied = target;
       appliedPlace = place;
+      appliedAside = aside;
       firstFlushDone = true;
       forgetFailure();
       if (first || report.services > 0) {
@@ -123,7 +157,7 @@ export function createController(options: ControllerOptions): Controller {
       const now = stateUnknown
         ? "what the kernel serves is not known until it has been read back"
         : "the kernel serves what it served before";
-      error = `flush of ${describe(keys)} failed, ${now}: ${reason}`;
+      error = `flush of ${describe([...services.keys()])} failed, ${now}: ${reason}`;
       options.onError(error, stopped ? undefined : retryMs);
       if (!stopped) retryLater();
     }
@@ -141,14 +175,17 @@ export function createController(options: ControllerOptions): Controller {
     retryMs = Math.min(retryMs * 2, maxRetryMs);
   }
 
-  const isApplied = () => firstFlushDone && newest === applied;
+  const isApplied = () => firstFlushDone && newest === applied && newestAside === appliedAside;
 
   async function flushNewest(): Promise<void> {
     try {
       let tried: Snapshot | undefined;
-      while (newest && !stopped && (repairAsked || (newest !== tried && !isApplied()))) {
+      let triedAside: Aside | undefined;
+      const isTried = () => newest === tried && newestAside === triedAside;
+      while (newest && !stopped && (repairAsked || (!isTried() && !isApplied()))) {
         tried = newest;
-        await flushOnce(tried);
+        triedAside = newestAside;
+        await flushOnce(tried, triedAside);
       }
       // What is wanted now may be what was there before one that failed.
       if (isApplied()) forgetFailure();
@@ -169,12 +206,16 @@ export function createController(options: ControllerOptions): Controller {
       newest = snapshot;
       start();
     },
+    setAside: (aside) => {
+      newestAside = aside;
+      start();
+    },
     repair: () => {
       repairAsked = true;
       start();
     },
     get state() {
-      return { applied, place: appliedPlace, firstFlushDone, lastFlush, flushes, error };
+      return { applied, place: appliedPlace, aside: appliedAside, firstFlushDone, lastFlush, flushes, error };
     },
     idle: async () => {
       while (busy) await running;

@@ -8,7 +8,6 @@ import { closeFd, type LoadedObject, type Shim } from "../../ffi/mod.ts";
 import type { ServiceKey } from "../mesh/mod.ts";
 import { createRecordPool, type RecordPool, takesRecords, type Watermarks } from "../records/mod.ts";
 import { type Applied, emptyApplied } from "./applied.ts";
-import type { DesiredService } from "./desired.ts";
 import { flush, waitGracePeriod } from "./flush.ts";
 import {
   closeMeshMaps,
@@ -21,7 +20,7 @@ import {
   pinMeshMaps,
 } from "./maps.ts";
 import { exists, type PinPaths, promoteNextMaps, recoverMaps, removePins } from "./pins.ts";
-import { abandonPlan, isEmpty, type Plan, planFlush } from "./plan.ts";
+import { abandonPlan, commitPlan, isEmpty, type Plan, planFlush, type ServiceTarget } from "./plan/mod.ts";
 import {
   attachPrograms,
   type Features,
@@ -83,7 +82,7 @@ export interface Datapath {
    *
    * @throws {KernelError} the kernel is as it was
    */
-  flush(changes: readonly (readonly [ServiceKey, DesiredService | undefined])[]): Promise<FlushReport>;
+  flush(changes: readonly (readonly [ServiceKey, ServiceTarget])[]): Promise<FlushReport>;
   /** Attaches the programs (or replaces those that run) over the current maps. */
   attach(): ReplacedLink[];
   /**
@@ -345,10 +344,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
         const release = await flush(target, plan);
         owed.push(release);
       } else {
-        for (const [key, service] of plan.next) {
-          if (service) state.applied.services.set(key, service);
-          else state.applied.services.delete(key);
-        }
+        commitPlan(plan, state.applied);
       }
       const repaired = first ? state.found?.problems ?? [] : [];
       first = false;
@@ -402,8 +398,7 @@ function neededSizes(
   plan: Plan,
   found: Found | undefined,
 ): MeshSizes {
-  let frontends = found?.frontends.size ?? 0;
-  for (const service of applied.services.values()) frontends += service.frontends.size;
+  let frontends = applied.frontendCount.value + (found?.frontends.size ?? 0);
   // New ones come before old ones go.
   for (const edit of plan.frontends) if (edit.before === undefined) frontends++;
   return {

@@ -22,7 +22,11 @@ export interface DesiredEndpoint {
 
 /** All endpoints of one rank; none where the rank occurs, but nobody of it can be chosen: such a tier refuses. */
 export interface DesiredTier {
+  /** Higher is nearer. */
+  readonly rank: number;
   readonly endpoints: readonly DesiredEndpoint[];
+  /** How many more are of this rank that can never be chosen, as they map the port to 0 themselves. */
+  readonly portless: number;
 }
 
 /** One port of one service as callers of one family see it. */
@@ -33,8 +37,8 @@ export interface DesiredServicePort {
   /** Service port, host byte order. */
   readonly port: number;
   readonly family: Family;
-  /** Some workload maps this port, usable or not: UDP without a usable endpoint is then refused, else left alone. */
-  readonly mapped: boolean;
+  /** How many workloads map this port, usable or not: if some do, UDP without a usable endpoint is refused, else left alone. */
+  readonly mapped: number;
   /** Nearest first. */
   readonly tiers: readonly DesiredTier[];
 }
@@ -67,7 +71,9 @@ export type ExclusionReason =
   | "excluded by ipFamilies"
   | "target port 0"
   /** Mode Strict: it does not agree with the node in every preference. */
-  | "not local";
+  | "not local"
+  /** Connects to it failed (src/outlier_detection). */
+  | "set aside";
 
 export interface Excluded {
   readonly uid: string;
@@ -84,4 +90,38 @@ export interface DesiredService {
   readonly excluded: readonly Excluded[];
   /** Why the service is not balanced, where it is not. */
   readonly left: "passthrough" | "needs waypoint" | null;
+}
+
+/** Who is of which rank; no endpoint where it can never be chosen, as it maps the port to 0 itself. */
+export interface RankedEndpoint {
+  readonly rank: number;
+  readonly endpoint: DesiredEndpoint | null;
+}
+
+/** What changes at one service port when some members of the service change. */
+export interface ServicePortEdit {
+  /** As `DesiredServicePort.key`. */
+  readonly key: string;
+  /** How many more workloads map the port. */
+  readonly mapped: number;
+  readonly removed: readonly RankedEndpoint[];
+  readonly added: readonly RankedEndpoint[];
+}
+
+/** What some members of a service change of it; nothing else of the service is different. Costs what changed. */
+export interface ServiceEdit {
+  readonly edits: readonly ServicePortEdit[];
+  /** All of the service, for when the edit makes another tier the nearest. */
+  readonly whole: () => DesiredService;
+}
+
+/** Endpoints of one service that are set aside: `asideKey` → uid of the workload. */
+export type AsideEndpoints = ReadonlyMap<string, string>;
+
+/** Every endpoint that is set aside, by service. Immutable: what changed is told by identity. */
+export type Aside = ReadonlyMap<ServiceKey, AsideEndpoints>;
+
+/** Names an endpoint of a service port. */
+export function asideKey(servicePort: string, endpoint: string): string {
+  return `${servicePort}|${endpoint}`;
 }

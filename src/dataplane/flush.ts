@@ -8,7 +8,7 @@ import type { DesiredFrontend } from "./desired.ts";
 import { frontendKey, rangeKeyOf } from "./frontend_key.ts";
 import { frontendWord, rangeWord } from "./frontend_tag.ts";
 import type { MeshMaps } from "./maps.ts";
-import { abandonPlan, type Edit, isFirstUse, type Plan } from "./plan.ts";
+import { abandonPlan, commitPlan, type Edit, isFirstUse, type Plan } from "./plan/mod.ts";
 
 /** Undoing failed as well: what the kernel holds is unknown and must be read back. */
 export class KernelStateUnknown extends Error {
@@ -83,10 +83,7 @@ export async function flush(target: FlushTarget, plan: Plan): Promise<() => Prom
     await rollBack(target, plan, undo, error);
     throw error;
   }
-  for (const [key, service] of plan.next) {
-    if (service) applied.services.set(key, service);
-    else applied.services.delete(key);
-  }
+  commitPlan(plan, applied);
   return () => release(target, plan.released);
 }
 

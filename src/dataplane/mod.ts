@@ -1,6 +1,7 @@
 /** Desired kernel state, what the kernel holds, and how it gets from one to the other. */
 export type { Applied, AppliedService, AppliedServicePort } from "./applied.ts";
-export { type CompileNode, compileService } from "./compile.ts";
+export { type CompileNode, type CompileOptions, compileService } from "./compile.ts";
+export { compileEdit, type CompileInput } from "./compile_edit.ts";
 export {
   type Controller,
   type ControllerOptions,
@@ -34,5 +35,6 @@ export {
   type SocketSizes,
   socketSizesOf,
 } from "./programs.ts";
+export type { ServiceTarget } from "./plan/mod.ts";
 export { type Found, type FoundTier, readBack } from "./read_back.ts";
 export { sweepFlows } from "./sweep.ts";

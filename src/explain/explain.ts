@@ -4,7 +4,7 @@
  */
 
 import { compileService } from "../dataplane/compile.ts";
-import type { DesiredEndpoint } from "../dataplane/desired.ts";
+import type { Aside, DesiredEndpoint } from "../dataplane/desired.ts";
 import type { Place } from "../locality/mod.ts";
 import { familyOf, type Service, serviceKey, type Snapshot, type Workload } from "../mesh/mod.ts";
 import type { Destination } from "./destination.ts";
@@ -17,6 +17,8 @@ export interface ExplainOptions {
   readonly snapshot: Snapshot;
   readonly place: Place;
   readonly protocol: "TCP" | "UDP";
+  /** What is set aside. @default {nothing} */
+  readonly aside?: Aside;
   /** In the source's order, which decides between workloads with the same address. */
   readonly workloads: Iterable<Workload>;
 }
@@ -94,11 +96,13 @@ function explainFor(to: Destination, options: ExplainOptions): Answer {
 }
 
 function explainService(to: Destination, service: Service, options: ExplainOptions): Answer {
-  const desired = compileService(options.snapshot, serviceKey(service), options.place, [
-    familyOf(to.address),
-  ]);
+  const key = serviceKey(service);
+  const desired = compileService(options.snapshot, key, options.place, {
+    families: [familyOf(to.address)],
+    aside: options.aside?.get(key),
+  });
   const mode = service.loadBalancer?.mode ?? "Standard";
-  const whose = { ...nothing, service: serviceKey(service), mode };
+  const whose = { ...nothing, service: key, mode };
   if (desired.left) return { ...whose, outcome: "passthrough", reason: desired.left };
   const family = familyOf(to.address);
   const port = desired.servicePorts.find((one) => one.port === to.port && one.family === family);
@@ -125,7 +129,7 @@ function explainService(to: Destination, service: Service, options: ExplainOptio
   if (chosen.length > 0) {
     return { ...parts, outcome: "endpoints", reason: reasonOf(service, port.tiers.length) };
   }
-  if (isUdp && !port.mapped) {
+  if (isUdp && port.mapped === 0) {
     return { ...parts, outcome: "passthrough", reason: "no endpoint maps this port: UDP is left alone" };
   }
   return { ...parts, outcome: "none", reason: whyNone(service, nearest !== undefined, excluded) };

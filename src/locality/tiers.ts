@@ -1,46 +1,37 @@
-/** From endpoints to tiers, nearest first. */
+/** From ranks to tiers, nearest first. */
 
 import type { LoadBalancer } from "../mesh/mod.ts";
 import { type Place, rankOf } from "./rank.ts";
 
-/** Endpoints by how near they are. */
-export interface Tiers<T> {
-  /** Nearest first. Dense: one for each rank that occurs. */
-  readonly tiers: readonly (readonly T[])[];
-  /** What mode Strict keeps out: some preference does not agree. */
-  readonly notLocal: readonly T[];
+/** Everything of one rank. */
+export interface Tier<T> {
+  readonly rank: number;
+  readonly members: readonly T[];
 }
 
 /**
- * Sorts endpoints into tiers. Their order within a tier is kept.
+ * The rank that decides an endpoint's tier: higher is nearer.
  *
- * Without a load balancer, and in mode Standard, all are one tier. Mode Strict keeps those out that do not agree with the node in every
- * preference; Failover keeps all.
+ * Without a load balancer, and in mode Standard, all have the same.
  *
- * @param placeOf where an endpoint is
+ * @returns `undefined`: mode Strict keeps it out, as it does not agree with the node in every preference
  */
-export function tiersOf<T>(
+export function tierRank(
   node: Place,
   loadBalancer: LoadBalancer | null,
-  endpoints: readonly T[],
-  placeOf: (endpoint: T) => Place,
-): Tiers<T> {
+  endpoint: Place,
+): number | undefined {
   const mode = loadBalancer?.mode;
-  if (mode !== "Strict" && mode !== "Failover") {
-    return { tiers: endpoints.length === 0 ? [] : [endpoints], notLocal: [] };
-  }
-  const byRank = new Map<number, T[]>();
-  const notLocal: T[] = [];
-  for (const endpoint of endpoints) {
-    const { rank, full } = rankOf(node, loadBalancer!.routingPreferences, placeOf(endpoint));
-    if (mode === "Strict" && !full) {
-      notLocal.push(endpoint);
-      continue;
-    }
-    const tier = byRank.get(rank);
-    if (tier) tier.push(endpoint);
-    else byRank.set(rank, [endpoint]);
-  }
+  if (mode !== "Strict" && mode !== "Failover") return 0;
+  const { rank, full } = rankOf(node, loadBalancer!.routingPreferences, endpoint);
+  return mode === "Strict" && !full ? undefined : rank;
+}
+
+/**
+ * Sorts what has a rank into tiers: dense, one for each rank that occurs, nearest first. The order within a tier is kept.
+ */
+export function tiersOf<T extends { readonly rank: number }>(ranked: Iterable<T>): readonly Tier<T>[] {
+  const byRank = Map.groupBy(ranked, ({ rank }) => rank);
   const ranks = [...byRank.keys()].sort((a, b) => b - a);
-  return { tiers: ranks.map((rank) => byRank.get(rank)!), notLocal };
+  return ranks.map((rank) => ({ rank, members: byRank.get(rank)! }));
 }

@@ -8,7 +8,7 @@ export {
   formatAddressPort,
   parseAddress,
 } from "./address.ts";
-export { changedServices } from "./changed_services.ts";
+export { changedServices, type ServiceChange } from "./changed_services.ts";
 export * from "./model.ts";
 export { ownerOf, ownerOfRange } from "./owners.ts";
 export { type Change, diff, emptyMap, type MapDraft, mapOf, type PersistentMap } from "./persistent_map.ts";

@@ -71,7 +71,14 @@ function desired(net: TestNet, vip: string, servers: string): DesiredService {
   }));
   return {
     service,
-    servicePorts: [{ key, service, port, family: 4, mapped: true, tiers: [{ endpoints }] }],
+    servicePorts: [{
+      key,
+      service,
+      port,
+      family: 4,
+      mapped: 1,
+      tiers: [{ rank: 0, endpoints, portless: 0 }],
+    }],
     frontends: [{ address: vip, port, protocol: tcp, target: { kind: "servicePort", key } }],
     excluded: [],
     left: null,

@@ -5,6 +5,9 @@ import type {
   DesiredFrontend,
   DesiredService,
   DesiredServicePort,
+  RankedEndpoint,
+  ServiceEdit,
+  ServiceTarget,
 } from "../../src/dataplane/mod.ts";
 import type { Family, ServiceKey } from "../../src/mesh/mod.ts";
 import { type Answer, type Destination, placeOf } from "./_kernel_reader.ts";
@@ -64,13 +67,13 @@ export function desiredService(key: ServiceKey, draft: Draft): DesiredService {
   const servicePorts = [...new Set(vips.map(familyOf))].flatMap((family) =>
     ports.map((port): DesiredServicePort => {
       const endpoints = endpointsOf(draft, family, port);
-      const tiers = endpoints.length === 0 ? [] : [{ endpoints }];
+      const tiers = endpoints.length === 0 ? [] : [{ rank: 0, endpoints, portless: 0 }];
       return {
         key: servicePortKey(port, family),
         service: key,
         port,
         family,
-        mapped: mapped || endpoints.length > 0,
+        mapped: Number(mapped) + endpoints.length,
         tiers,
       };
     })
@@ -89,16 +92,43 @@ export function desiredService(key: ServiceKey, draft: Draft): DesiredService {
   return { service: key, servicePorts, frontends, excluded: [], left: left ? "needs waypoint" : null };
 }
 
-/** The services that differ, as a flush gets them; in any order. */
+function isSameBut(a: Draft, b: Draft): boolean {
+  const fixed = ({ vips, ports, left }: Draft) => JSON.stringify([vips, ports, left]);
+  return fixed(a) === fixed(b) && !a.left;
+}
+
+/** What the compiler makes of changed members. */
+function serviceEdit(key: ServiceKey, before: Draft, after: Draft): ServiceEdit {
+  const old = desiredService(key, before).servicePorts;
+  const ranked = (port: DesiredServicePort) =>
+    port.tiers.flatMap(({ rank, endpoints }) => endpoints.map((endpoint) => ({ rank, endpoint })));
+  const missing = (some: RankedEndpoint[], others: RankedEndpoint[]) =>
+    some.filter(({ endpoint: one }) =>
+      !others.some(({ endpoint }) => endpoint!.key === one!.key && endpoint!.weight === one!.weight)
+    );
+  const edits = desiredService(key, after).servicePorts.map((port, i) => {
+    const [was, is] = [ranked(old[i]), ranked(port)];
+    const mapped = port.mapped - old[i].mapped;
+    return { key: port.key, mapped, removed: missing(was, is), added: missing(is, was) };
+  });
+  return { edits, whole: () => desiredService(key, after) };
+}
+
+/** The services that differ, as a flush gets them: whole, or where only members differ sometimes as an edit; in any order. */
 export function changesBetween(
   random: () => number,
   before: World,
   after: World,
-): [ServiceKey, DesiredService | undefined][] {
+): [ServiceKey, ServiceTarget][] {
   const all = [...new Set([...before.keys(), ...after.keys()])];
   return all.filter((key) => before.get(key) !== after.get(key))
     .map((key) => ({ key, place: random() })).sort((a, b) => a.place - b.place)
-    .map(({ key }) => [key, after.has(key) ? desiredService(key, after.get(key)!) : undefined]);
+    .map(({ key }) => {
+      const [old, now] = [before.get(key), after.get(key)];
+      if (now === undefined) return [key, undefined];
+      const isEdit = old !== undefined && isSameBut(old, now) && random() < 0.7;
+      return [key, isEdit ? serviceEdit(key, old, now) : desiredService(key, now)];
+    });
 }
 
 /** The service that has a VIP. */

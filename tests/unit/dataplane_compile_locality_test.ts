@@ -157,7 +157,7 @@ describe("compileService: tiers", () => {
     it(why, () => {
       const desired = compile(workloads, change, place);
       assert.deepEqual([tiers(desired), excluded(desired)], [expected, kept]);
-      assert.equal(desired.servicePorts[0].mapped, mapped);
+      assert.equal(desired.servicePorts[0].mapped > 0, mapped);
     });
   }
 });

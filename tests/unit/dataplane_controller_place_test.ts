@@ -96,6 +96,27 @@ describe("the flush controller and the node's place", () => {
     assert.deepEqual(await apply(edit(known, workload("elsewhere", [], { node: "n2" }))), []);
   });
 
+  it("flushes the services of which endpoints are set aside, or no longer, and no other", async () => {
+    await apply(base);
+    const aside = new Map([["shop/plain", new Map([["shop/plain|80|4|backend|10.0.0.1|8080", "backend"]])]]);
+    controller.setAside(aside);
+    await last().end();
+    assert.deepEqual(keysOf(last()), ["shop/plain"]);
+    assert.equal(controller.state.aside, aside);
+    const before = calls.length;
+    controller.setAside(aside);
+    await turn();
+    assert.equal(calls.length, before);
+    controller.setAside(new Map());
+    assert.deepEqual(keysOf(last()), ["shop/plain"]);
+    await last().fail(new Error("the kernel refuses"));
+    assert.equal(controller.state.aside, aside);
+    controller.setAside(aside);
+    await turn();
+    assert.equal(calls.length, before + 1);
+    assert.equal(controller.state.error, undefined);
+  });
+
   it("flushes what changed besides, once", async () => {
     await apply(base);
     const both = edit(base, here("z"), { ...backend, capacity: 5 });

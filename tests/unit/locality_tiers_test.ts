@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { type Place, placeOn, tiersOf } from "../../src/locality/mod.ts";
+import { type Place, placeOn, tierRank, tiersOf } from "../../src/locality/mod.ts";
 import type { LoadBalancer, Scope } from "../../src/mesh/mod.ts";
 import { randomFrom } from "./_random.ts";
 
@@ -17,9 +17,23 @@ function balancer(mode: LoadBalancer["mode"], routingPreferences = regionAndZone
   return { mode, routingPreferences, healthPolicy: "OnlyHealthy" };
 }
 
+function sorted<T>(
+  from: Place,
+  loadBalancer: LoadBalancer | null,
+  endpoints: readonly T[],
+  placeOf: (one: T) => Place,
+): { tiers: T[][]; notLocal: T[] } {
+  const ranked = endpoints.map((one) => ({ one, rank: tierRank(from, loadBalancer, placeOf(one)) }));
+  const local = ranked.flatMap(({ one, rank }) => rank === undefined ? [] : [{ one, rank }]);
+  return {
+    tiers: tiersOf(local).map(({ members }) => members.map(({ one }) => one)),
+    notLocal: ranked.flatMap(({ one, rank }) => rank === undefined ? [one] : []),
+  };
+}
+
 /** Endpoints are the texts of their places, with a number behind it. */
 function tiers(loadBalancer: LoadBalancer | null, endpoints: readonly string[]) {
-  return tiersOf(node, loadBalancer, endpoints, (one) => placeAt(one.replace(/ .*/, "")));
+  return sorted(node, loadBalancer, endpoints, (one) => placeAt(one.replace(/ .*/, "")));
 }
 
 const mixed = ["x/z 1", "r/z 2", "r/y 3", "r/z 4", "x/y 5", "r/y 6"];
@@ -86,7 +100,7 @@ describe("tiersOf", () => {
     const random = randomFrom(5);
     const shuffled = endpoints.map((place) => ({ place, by: random() })).sort((a, b) => a.by - b.by)
       .map(({ place }) => place);
-    const { tiers } = tiersOf(near, balancer("Failover", preferences), shuffled, (one) => one);
+    const { tiers } = sorted(near, balancer("Failover", preferences), shuffled, (one) => one);
     const wanted = [5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6].map((i) => [endpoints[i]]);
     assert.deepEqual(tiers, wanted);
   });

@@ -83,7 +83,7 @@ describe("changedServices", () => {
   for (const { what, edit, changed } of cases) {
     it(`${what}: ${changed.join(", ") || "no service"}`, () => {
       const after = editSnapshot(before, edit);
-      assert.deepEqual(changedServices(before, after), new Set(changed));
+      assert.deepEqual(new Set(changedServices(before, after).keys()), new Set(changed));
     });
   }
 

@@ -208,7 +208,7 @@ describe("replaceMesh", () => {
     const after = replaceMesh(before, meshOf([], [service(api, vips), service(web, vips)]));
     assert.deepEqual(after.claims.get("/10.96.0.1"), [api, web]);
     assert.equal(after.services, before.services);
-    assert.deepEqual(changedServices(before, after), new Set([web, api]));
+    assert.deepEqual(new Set(changedServices(before, after).keys()), new Set([web, api]));
     const inserted = replaceMesh(after, meshOf([], [service("a/new", vips), ...after.services.values()]));
     assert.equal(inserted.claims.get("/10.96.0.1")?.[0], "a/new");
   });

@@ -1,0 +1,48 @@
+/** What is applied once a plan has been carried out. */
+
+import type { Applied, AppliedEndpoint, AppliedServicePort, AppliedTier } from "../applied.ts";
+import type { Plan } from "./draft.ts";
+import type { RowsEdit } from "./rows.ts";
+
+/** What becomes of an applied service port. */
+export interface PortCommit {
+  readonly port: AppliedServicePort;
+  readonly mapped: number;
+  readonly ranks: ReadonlyMap<number, number>;
+  readonly tier: AppliedTier | null;
+  /** What changes of the tier's rows, where the tier stays the same one. */
+  readonly rows: RowsEdit<AppliedEndpoint> | undefined;
+}
+
+/** Makes a plan that is in the kernel the applied state. */
+export function commitPlan(plan: Pick<Plan, "next" | "ports">, { services, frontendCount }: Applied): void {
+  for (const [key, service] of plan.next) {
+    frontendCount.value += (service?.frontends.size ?? 0) - (services.get(key)?.frontends.size ?? 0);
+    if (service) services.set(key, service);
+    else services.delete(key);
+  }
+  for (const commit of plan.ports) commitPort(commit);
+}
+
+function commitPort({ port, mapped, ranks, tier, rows }: PortCommit): void {
+  port.mapped = mapped;
+  port.ranks.clear();
+  for (const [rank, count] of ranks) port.ranks.set(rank, count);
+  port.tier = tier;
+  if (tier && rows) commitRows(tier, rows);
+}
+
+function commitRows({ rows, positions }: AppliedTier, edit: RowsEdit<AppliedEndpoint>): void {
+  // What moves is written to its new place after it has been taken out of the old one.
+  for (let position = edit.length; position < rows.length; position++) {
+    positions?.delete(rows[position].desired.key);
+  }
+  for (const position of edit.rows.keys()) {
+    if (position < rows.length) positions?.delete(rows[position].desired.key);
+  }
+  rows.length = Math.min(rows.length, edit.length);
+  for (const [position, row] of edit.rows) {
+    rows[position] = row;
+    positions?.set(row.desired.key, position);
+  }
+}

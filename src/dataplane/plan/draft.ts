@@ -1,0 +1,98 @@
+/** What all steps of one plan share, and what they leave. */
+
+import type { workload } from "../../../ffi/mod.ts";
+import type { ServiceKey } from "../../mesh/mod.ts";
+import type { IndexAllocator, RecordContent, RecordPool, RecordWrite } from "../../records/mod.ts";
+import type { Applied, AppliedService } from "../applied.ts";
+import type { DesiredFrontend } from "../desired.ts";
+import type { Found } from "../read_back.ts";
+import type { PortCommit } from "./commit.ts";
+
+/** Where plans take places for records. */
+export type RecordSource = Pick<RecordPool, "acquire" | "grow" | "release">;
+
+/** A value that changes, with what was there before (for undoing); `undefined`: nothing. */
+export interface Edit<K, V> {
+  readonly key: K;
+  readonly before: V | undefined;
+  readonly after: V | undefined;
+}
+
+export interface Plan {
+  /** Endpoints that nothing refers to yet. */
+  readonly endpoints: readonly (readonly [index: number, endpoint: workload.Endpoint])[];
+  /** Records that nothing refers to yet. */
+  readonly records: readonly RecordContent[];
+  /** Single words of published records. */
+  readonly recordWrites: readonly { readonly after: RecordWrite; readonly before: RecordWrite }[];
+  readonly servicePorts: readonly Edit<number, workload.ServicePort>[];
+  readonly frontends: readonly Edit<DesiredFrontend, number>[];
+  /** Ranges (`address/length`) with their ids. */
+  readonly ranges: readonly Edit<string, number>[];
+  /** Endpoints that no record refers to any more: sockets may not keep them. */
+  readonly retired:
+    readonly (readonly [index: number, before: workload.Endpoint, after: workload.Endpoint])[];
+  /** To be free again after a grace period. */
+  readonly released: {
+    readonly slots: readonly number[];
+    readonly ids: readonly number[];
+    readonly indexes: readonly number[];
+  };
+  /** Taken for this plan. */
+  readonly taken: {
+    readonly slots: readonly number[];
+    readonly ids: readonly number[];
+    readonly indexes: readonly number[];
+  };
+  /** What becomes applied; `undefined`: the service is gone. */
+  readonly next: ReadonlyMap<ServiceKey, AppliedService | undefined>;
+  /** What becomes of applied service ports of which some endpoints change. */
+  readonly ports: readonly PortCommit[];
+}
+
+/** What all steps of one plan share. */
+export interface Draft {
+  readonly applied: Applied;
+  readonly pool: RecordSource;
+  readonly found: Found | undefined;
+  /** The found service ports that are some desired port's now. */
+  readonly adopted: Set<number>;
+  /** The found endpoint indexes that are some desired endpoint's now. */
+  readonly kept: Set<number>;
+  readonly endpoints: [number, workload.Endpoint][];
+  readonly records: RecordContent[];
+  readonly recordWrites: { after: RecordWrite; before: RecordWrite }[];
+  readonly servicePorts: Edit<number, workload.ServicePort>[];
+  readonly ports: PortCommit[];
+  /** By `frontendText`: a frontend may leave one service and come to another in one plan. */
+  readonly frontends: Map<string, Edit<DesiredFrontend, number>>;
+  readonly retired: [number, workload.Endpoint, workload.Endpoint][];
+  readonly released: { slots: number[]; ids: number[]; indexes: number[] };
+  readonly taken: { slots: number[]; ids: number[]; indexes: number[] };
+}
+
+/** A draft of a plan with nothing in it. */
+export function emptyDraft(applied: Applied, pool: RecordSource, found: Found | undefined): Draft {
+  return {
+    applied,
+    pool,
+    found,
+    adopted: new Set(),
+    kept: new Set(),
+    endpoints: [],
+    records: [],
+    recordWrites: [],
+    servicePorts: [],
+    ports: [],
+    frontends: new Map(),
+    retired: [],
+    released: { slots: [], ids: [], indexes: [] },
+    taken: { slots: [], ids: [], indexes: [] },
+  };
+}
+
+export function take(allocator: IndexAllocator, taken: number[]): number {
+  const index = allocator.take();
+  taken.push(index);
+  return index;
+}

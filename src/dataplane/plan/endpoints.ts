@@ -1,0 +1,103 @@
+/** Gives endpoints their indexes, and takes them away. */
+
+import { workload } from "../../../ffi/mod.ts";
+import { addressToBytes } from "../../mesh/mod.ts";
+import type { Applied, AppliedEndpoint, AppliedServicePort } from "../applied.ts";
+import type { DesiredEndpoint } from "../desired.ts";
+import type { FoundServicePort } from "../read_back.ts";
+import { type Draft, take } from "./draft.ts";
+
+/** A service port as it was before, known to the agent or found in the kernel. */
+export type Previous = AppliedServicePort | FoundServicePort;
+export type PreviousTier = NonNullable<Previous["tier"]>;
+export type PreviousRow = PreviousTier["rows"][number];
+
+/** Address and target port, whichever kind of row it is. */
+function placeOf(row: PreviousRow): string {
+  return "desired" in row ? `${row.desired.address}|${row.desired.port}` : `${row.address}|${row.port}`;
+}
+
+/** Gives each desired endpoint its index: the one it has, or a new one. Those no longer desired are retired. */
+export function placeEndpoints(
+  draft: Draft,
+  previous: readonly PreviousRow[],
+  desired: readonly DesiredEndpoint[],
+): AppliedEndpoint[] {
+  const byKey = new Map<string, PreviousRow[]>();
+  const seen = new Set<number>();
+  for (const row of previous) {
+    if (seen.has(row.index) || draft.kept.has(row.index)) continue;
+    seen.add(row.index);
+    // What was found in the kernel has no uid: it is known by its address.
+    const key = "desired" in row ? row.desired.key : placeOf(row);
+    const same = byKey.get(key);
+    if (same) same.push(row);
+    else byKey.set(key, [row]);
+  }
+  const placed = desired.map((endpoint): AppliedEndpoint => {
+    const row = byKey.size === 0
+      ? undefined
+      : byKey.get(endpoint.key)?.pop() ?? byKey.get(`${endpoint.address}|${endpoint.port}`)?.pop();
+    if (row) {
+      if (draft.found) draft.kept.add(row.index);
+      return { desired: endpoint, index: row.index, generation: row.generation };
+    }
+    return newEndpoint(draft, endpoint);
+  });
+  // Of those found in the kernel another port may still want some: `removeLeftovers` retires the rest.
+  if (!draft.found) {
+    for (const rows of byKey.values()) {
+      for (const row of rows) retire(draft, row);
+    }
+  }
+  return placed;
+}
+
+/** Takes an index for an endpoint that the kernel does not hold. */
+export function newEndpoint(draft: Draft, desired: DesiredEndpoint): AppliedEndpoint {
+  const index = take(draft.applied.endpointIndexes, draft.taken.indexes);
+  const generation = nextGeneration(draft.applied, index);
+  draft.endpoints.push([
+    index,
+    kernelEndpoint(desired, generation, workload.endpointFlag.ENDPOINT_USABLE),
+  ]);
+  return { desired, index, generation };
+}
+
+/** 0 stands for an index that was never used. */
+function after(generation: number): number {
+  return ((generation + 1) >>> 0) || 1;
+}
+
+function nextGeneration(applied: Applied, index: number): number {
+  const generation = after(applied.generations.get(index) ?? applied.firstGeneration);
+  applied.generations.set(index, generation);
+  return generation;
+}
+
+/** Whether an endpoint that is to be written is the first of its index: no socket remembers another one there. */
+export function isFirstUse({ firstGeneration }: Applied): (endpoint: workload.Endpoint) => boolean {
+  const first = after(firstGeneration);
+  return ({ generation }) => generation === first;
+}
+
+function kernelEndpoint(
+  place: { address: string; port: number },
+  generation: number,
+  flags: number,
+): workload.Endpoint {
+  return { address: addressToBytes(place.address), port: place.port, flags, generation };
+}
+
+export function retirement(
+  place: { address: string; port: number },
+  generation: number,
+): [before: workload.Endpoint, after: workload.Endpoint] {
+  const before = kernelEndpoint(place, generation, workload.endpointFlag.ENDPOINT_USABLE);
+  return [before, { ...before, flags: 0 }];
+}
+
+export function retire(draft: Draft, row: PreviousRow): void {
+  draft.retired.push([row.index, ...retirement("desired" in row ? row.desired : row, row.generation)]);
+  draft.released.indexes.push(row.index);
+}

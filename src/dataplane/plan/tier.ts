@@ -1,0 +1,147 @@
+/** The record of a tier: kept, edited in place, or made anew and published by one word. */
+
+import { workload } from "../../../ffi/mod.ts";
+import { capacityFor } from "../../records/mod.ts";
+import { buildAliasTable } from "../alias_table.ts";
+import type { AppliedEndpoint, AppliedTier } from "../applied.ts";
+import type { Draft } from "./draft.ts";
+import type { PreviousRow, PreviousTier } from "./endpoints.ts";
+import { editRows, type RowsEdit, withRows } from "./rows.ts";
+
+/** What is edited word by word: that many changed entries, or that share of a tier. A tier of which more changes is built anew. */
+const alwaysInPlace = 16;
+const shareInPlace = 1 / 8;
+
+/**
+ * A record with more room than this many times what a new one would have is moved to a smaller one; small ones are not worth it.
+ */
+const roomLeft = 2;
+const smallRecord = 4;
+
+/** A tier's word. @param mapped some workload maps the port */
+export function tierWord(
+  tier: { slot: number; weighted: boolean; rows: { readonly length: number } } | null,
+  mapped: boolean,
+): workload.Tier {
+  const { TIER_WEIGHTED, TIER_MAPPED } = workload.tierFlag;
+  const flags = (mapped ? TIER_MAPPED : 0) | (tier?.weighted ? TIER_WEIGHTED : 0);
+  return { slot: tier?.slot ?? 0, count: ((tier?.rows.length ?? 0) | flags) >>> 0 };
+}
+
+/** Plans a service port's word, where it changes. @param before `undefined`: the id is new */
+export function writeServicePort(
+  draft: Draft,
+  id: number,
+  before: workload.Tier | undefined,
+  after: workload.Tier,
+): void {
+  if (before?.slot === after.slot && before.count === after.count) return;
+  draft.servicePorts.push({
+    key: id,
+    before: before && { flags: 0, tier: before },
+    after: { flags: 0, tier: after },
+  });
+}
+
+/** Brings a service port's tier to these rows. */
+export function planTier(
+  draft: Draft,
+  previous: PreviousTier | null,
+  rows: readonly AppliedEndpoint[],
+): AppliedTier | null {
+  if (rows.length === 0) {
+    if (previous) draft.released.slots.push(previous.slot);
+    return null;
+  }
+  const weighted = rows.some((row) => row.desired.weight !== rows[0].desired.weight);
+  const kept = previous && previous.weighted === weighted
+    ? weighted ? keepWeighted(previous, rows) : keepPlain(draft, previous, rows)
+    : undefined;
+  if (kept) return kept;
+  if (previous) draft.released.slots.push(previous.slot);
+  const entries = weighted ? weightedEntries(rows) : rows.map(plainEntry);
+  const { slot, capacity } = previous
+    ? draft.pool.grow(previous.slot, entries.length)
+    : draft.pool.acquire(entries.length);
+  draft.taken.slots.push(slot);
+  draft.records.push({ slot, entries });
+  return { slot, capacity, weighted, rows: [...rows] };
+}
+
+function plainEntry(row: { readonly index: number }): workload.RecordEntry {
+  return { threshold: 0, endpoint: row.index };
+}
+
+/** Two entries a row: {threshold, the row's endpoint} and {0, its alias} (bpf/types.h). */
+function weightedEntries(rows: readonly AppliedEndpoint[]): workload.RecordEntry[] {
+  const { threshold, alias } = buildAliasTable(rows.map((row) => row.desired.weight));
+  return rows.flatMap((row, i) => [
+    { threshold: threshold[i], endpoint: row.index },
+    { threshold: 0, endpoint: rows[alias[i]].index },
+  ]);
+}
+
+/** The tier as it is, where its alias table would come out the same; else it has to be built anew. */
+function keepWeighted(previous: PreviousTier, rows: readonly AppliedEndpoint[]): AppliedTier | undefined {
+  if (previous.rows.length !== rows.length) return undefined;
+  const { slot, capacity } = previous;
+  if ("entries" in previous) {
+    const entries = weightedEntries(rows);
+    const same = entries.every(({ threshold, endpoint }, i) =>
+      previous.entries[i].threshold === threshold && previous.entries[i].endpoint === endpoint
+    );
+    return same ? { slot, capacity, weighted: true, rows: [...rows] } : undefined;
+  }
+  const same = rows.every((row, i) =>
+    previous.rows[i].index === row.index && previous.rows[i].desired.weight === row.desired.weight
+  );
+  return same ? { slot, capacity, weighted: true, rows: [...rows] } : undefined;
+}
+
+/** The tier with entries edited in place, where that is possible. */
+function keepPlain(
+  draft: Draft,
+  previous: PreviousTier,
+  rows: readonly AppliedEndpoint[],
+): AppliedTier | undefined {
+  const wanted = new Map(rows.map((row) => [row.index, row]));
+  const present = new Set(previous.rows.map((row) => row.index));
+  // Doubles are what a killed agent leaves in the middle of a removal.
+  if (present.size !== previous.rows.length) return undefined;
+  const added = rows.filter((row) => !present.has(row.index));
+  const removed = previous.rows.flatMap((row, position) => wanted.has(row.index) ? [] : [position]);
+  const edit = editRows<PreviousRow>(previous.rows, removed, added);
+  if (!editInPlace(draft, previous, edit)) return undefined;
+  const { slot, capacity } = previous;
+  const after = withRows<PreviousRow>(previous.rows, edit).map((row) => wanted.get(row.index)!);
+  return { slot, capacity, weighted: false, rows: after };
+}
+
+/**
+ * Plans the words of an unweighted record that an edit of its rows changes, where it has the room and it is worth it: a removed
+ * entry's place is taken by the last, a new one is appended, and the tier's word with the new count makes it so. Whatever word a reader
+ * sees, it names an endpoint that is or was the tier's.
+ *
+ * @returns whether it is edited in place
+ */
+export function editInPlace(
+  draft: Draft,
+  { slot, capacity, rows }: Pick<PreviousTier, "slot" | "capacity" | "rows">,
+  edit: RowsEdit<{ readonly index: number }>,
+): boolean {
+  const { length } = edit;
+  if (length === 0 || length > capacity) return false;
+  if (capacity > Math.max(smallRecord, roomLeft * capacityFor(length))) return false;
+  const changed = [...edit.rows].filter(([position, row]) => row.index !== rows[position]?.index);
+  if (changed.length > Math.max(alwaysInPlace, rows.length * shareInPlace)) return false;
+  if (changed.length === 0) return true;
+  draft.recordWrites.push({
+    after: { slot, writes: changed.map(([position, row]) => [position, plainEntry(row)]) },
+    before: {
+      slot,
+      writes: changed.filter(([position]) => position < rows.length)
+        .map(([position]) => [position, plainEntry(rows[position])]),
+    },
+  });
+  return true;
+}

@@ -1,0 +1,192 @@
+/** What it costs when one member of a service changes: the same in a service of ten and of ten thousand. */
+
+import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import {
+  type Aside,
+  asideKey,
+  compileEdit,
+  type CompileInput,
+  compileService,
+  type Datapath,
+} from "../../src/dataplane/mod.ts";
+import { placeOn } from "../../src/locality/mod.ts";
+import {
+  editSnapshot,
+  emptySnapshot,
+  type LoadBalancer,
+  type MeshEdit,
+  type Workload,
+} from "../../src/mesh/mod.ts";
+import { createDatapathHost, type DatapathHost } from "./_datapath_host.ts";
+import { servedBy } from "./_kernel_state.ts";
+import { service, workload } from "./_mesh.ts";
+
+const key = "shop/web";
+const near = { region: "r", zone: "near", subzone: "" };
+const far = { region: "r", zone: "far", subzone: "" };
+const place = { ...placeOn(""), locality: near };
+const loadBalancer: LoadBalancer = {
+  mode: "Failover",
+  routingPreferences: ["Zone"],
+  healthPolicy: "OnlyHealthy",
+};
+
+/** Even numbers are near, odd ones far. */
+function member(n: number, change: Partial<Workload> = {}): Workload {
+  const addresses = [`10.${n >> 16}.${n >> 8 & 0xff}.${n & 0xff}`];
+  return workload(`w${n}`, [key], { addresses, locality: n % 2 ? far : near, ...change });
+}
+
+function inputOf(members: readonly Workload[]): CompileInput {
+  const snapshot = editSnapshot(emptySnapshot(), {
+    upsertServices: [service(key, ["10.96.0.1"], { loadBalancer })],
+    upsertWorkloads: members,
+  });
+  return { snapshot, place, aside: new Map() };
+}
+
+function edited(input: CompileInput, edit: MeshEdit): CompileInput {
+  return { ...input, snapshot: editSnapshot(input.snapshot, edit) };
+}
+
+function setAside(...members: readonly Workload[]): Aside {
+  const endpoints = members.map(({ uid, addresses }) =>
+    [asideKey(`${key}|80|4`, `${uid}|${addresses[0]}|8080`), uid] as const
+  );
+  return new Map([[key, new Map(endpoints)]]);
+}
+
+const many = Array.from({ length: 40 }, (_, i) => member(i));
+
+describe("a change of one member", () => {
+  let host: DatapathHost;
+  let datapath: Datapath;
+
+  beforeEach(() => {
+    host = createDatapathHost();
+    datapath = host.open({ sizes: { endpoints: 16_384 } });
+  });
+  afterEach(async () => {
+    await datapath.settle();
+    datapath.close();
+    host[Symbol.dispose]();
+  });
+
+  async function start(members: readonly Workload[]): Promise<CompileInput> {
+    const input = inputOf(members);
+    await datapath.flush([[key, compileService(input.snapshot, key, place)]]);
+    await datapath.settle();
+    return input;
+  }
+
+  /** Flushes what differs. @returns whether the whole service had to be compiled, and how many map entries were written */
+  async function apply(
+    before: CompileInput,
+    after: CompileInput,
+  ): Promise<{ whole: boolean; writes: number }> {
+    const edit = compileEdit(before, after, key)!;
+    let whole = false;
+    let writes = 0;
+    host.kernel.failAt = () => {
+      writes++;
+      return false;
+    };
+    await datapath.flush([[key, {
+      ...edit,
+      whole: () => {
+        whole = true;
+        return edit.whole();
+      },
+    }]]);
+    host.kernel.failAt = undefined;
+    return { whole, writes };
+  }
+
+  /** What a fresh agent would have put into the kernel. */
+  async function servedAnew({ snapshot, aside }: CompileInput): Promise<unknown> {
+    using fresh = createDatapathHost();
+    const other = fresh.open({ sizes: { endpoints: 16_384 } });
+    await other.flush([[key, compileService(snapshot, key, place, { aside: aside.get(key) })]]);
+    await other.settle();
+    const served = servedBy(other);
+    other.close();
+    return served;
+  }
+
+  const cases: {
+    what: string;
+    edit?: MeshEdit;
+    aside?: Aside;
+    whole?: boolean;
+  }[] = [
+    { what: "one more near by", edit: { upsertWorkloads: [member(100)] } },
+    { what: "one more far away", edit: { upsertWorkloads: [member(101)] } },
+    { what: "one near by goes", edit: { removeWorkloads: ["w4"] } },
+    { what: "the last one goes", edit: { removeWorkloads: ["w38"] } },
+    { what: "one far away goes", edit: { removeWorkloads: ["w5"] } },
+    { what: "one comes near", edit: { upsertWorkloads: [member(5, { locality: near })] } },
+    { what: "one goes far away", edit: { upsertWorkloads: [member(4, { locality: far })] } },
+    { what: "one becomes unhealthy", edit: { upsertWorkloads: [member(4, { status: "Unhealthy" })] } },
+    { what: "one is not to be chosen any more", edit: { upsertWorkloads: [member(4, { capacity: 0 })] } },
+    { what: "one has another address", edit: { upsertWorkloads: [member(4, { addresses: ["10.9.9.9"] })] } },
+    {
+      what: "one maps the port elsewhere",
+      edit: { upsertWorkloads: [member(4, { services: new Map([[key, new Map([[80, 9090]])]]) })] },
+    },
+    { what: "one is set aside", aside: setAside(many[4]) },
+    { what: "one far away is set aside", aside: setAside(many[5]) },
+    {
+      what: "some come and some go",
+      edit: { removeWorkloads: ["w0", "w38", "w8"], upsertWorkloads: [member(100), member(102)] },
+    },
+    { what: "one weighs more", edit: { upsertWorkloads: [member(4, { capacity: 3 })] }, whole: true },
+    {
+      what: "all near by go",
+      edit: { removeWorkloads: many.filter((_, i) => i % 2 === 0).map(({ uid }) => uid) },
+      whole: true,
+    },
+    {
+      what: "all near by are set aside",
+      aside: setAside(...many.filter((_, i) => i % 2 === 0)),
+      whole: true,
+    },
+    {
+      what: "one comes that is nearer than all",
+      edit: { upsertWorkloads: [member(100)] },
+      whole: true,
+    },
+  ];
+  for (const { what, edit = {}, aside = new Map(), whole = false } of cases) {
+    const nobodyNear = what === "one comes that is nearer than all";
+    it(`${what}: ${whole ? "the whole service" : "only what changes"} is planned`, async () => {
+      const before = await start(nobodyNear ? many.filter((_, i) => i % 2) : many);
+      const after = { ...edited(before, edit), aside };
+      assert.equal((await apply(before, after)).whole, whole);
+      await datapath.settle();
+      assert.deepEqual(servedBy(datapath), await servedAnew(after));
+      // And back: what is remembered of the tier is right.
+      await apply(after, before);
+      await datapath.settle();
+      assert.deepEqual(servedBy(datapath), await servedAnew(before));
+    });
+  }
+
+  it("costs the same number of writes in a service of 20 and of 10,000", async () => {
+    const writes: number[][] = [];
+    for (const size of [20, 10_000]) {
+      datapath.close();
+      host[Symbol.dispose]();
+      host = createDatapathHost();
+      datapath = host.open({ sizes: { endpoints: 16_384 } });
+      // One less than the record's room, so that one more needs no other.
+      const members = Array.from({ length: size - 1 }, (_, i) => member(2 * i));
+      const before = await start(members);
+      const more = edited(before, { upsertWorkloads: [member(2 * size)] });
+      const less = edited(more, { removeWorkloads: ["w2"] });
+      writes.push([(await apply(before, more)).writes, (await apply(more, less)).writes]);
+    }
+    assert.deepEqual(writes[0], writes[1]);
+    assert.ok(Math.max(...writes[0]) <= 6, `${writes[0]} writes`);
+  });
+});
