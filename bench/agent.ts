@@ -22,7 +22,7 @@ import {
   probeFeatures,
   removePins,
 } from "../src/dataplane/mod.ts";
-import { type NodeFinder, placeOn } from "../src/locality/mod.ts";
+import { type NodeFinder, type Place, placeOn } from "../src/locality/mod.ts";
 import { defaultWatermarks, type Watermarks } from "../src/records/mod.ts";
 import { bpffsPath, type Cgroup, isLeftover, ownedName } from "../src/host/mod.ts";
 
@@ -52,8 +52,10 @@ export interface AgentTuning {
   /** First size of map records. */
   readonly records?: number;
   readonly watermarks?: Watermarks;
-  /** Where the node is. @default nowhere */
-  readonly node?: NodeFinder;
+  /** Finds where the node is. */
+  readonly node?: Pick<NodeFinder, "place">;
+  /** Where the node is, without a finder. @default nowhere */
+  readonly place?: Place;
 }
 
 /** Starts with nothing in the kernel. @param name tells agents of one process apart */
@@ -61,7 +63,8 @@ export function startAgent(
   shim: Shim,
   cgroup: Cgroup,
   name: string,
-  { records = defaultSizes.records, watermarks = defaultWatermarks, node }: AgentTuning = {},
+  { records = defaultSizes.records, watermarks = defaultWatermarks, node, place = anywhere }: AgentTuning =
+    {},
 ): BenchAgent {
   const pinRoot = `${bpffsPath}/${ownedName(prefix, name)}`;
   Deno.mkdirSync(pinRoot, { mode: 0o700 });
@@ -80,7 +83,7 @@ export function startAgent(
   let counts = new Map<string, number>();
   const controller = createController({
     datapath,
-    node: (snapshot) => node?.place(snapshot) ?? anywhere,
+    node: (snapshot) => node?.place(snapshot) ?? place,
     onFlush: (_, first) => {
       counts = new Map(shim.counts);
       if (!first) return;

@@ -4,7 +4,7 @@
 export interface Figure {
   readonly name: string;
   readonly value: number;
-  readonly unit: "×" | "ns" | "µs" | "ms" | "MiB" | "calls" | "";
+  readonly unit: "×" | "ns" | "µs" | "ms" | "MiB" | "calls" | "%" | "";
   /** @default it is shown for information */
   readonly goal?: number;
   /** The values that it was made of, and how far to trust it: a few words each. */
