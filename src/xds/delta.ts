@@ -1,0 +1,307 @@
+/**
+ * The delta protocol: a control plane tells of each type what there is, and later only what has changed. Every type is
+ * subscribed as a whole (a wildcard). It does no I/O; what resources mean is up to the types that it is given.
+ *
+ * Rules that it keeps (Envoy's xds_protocol document, and what istiod really does):
+ * - Each response is answered once, with its nonce. Alone error_detail makes it a NACK.
+ * - A resource that cannot be read or makes no sense is refused by name; the rest of its response is applied. Its last good version
+ *   stays in force, and is not told when the stream is opened anew, so that it comes again.
+ * - A removed name that nobody has does nothing: it may be an alias of a resource that stays.
+ * - What was not told when the stream was opened, and is not in the type's first response either, has gone.
+ * - A response of a type that was not asked for is not answered: an answer would subscribe to it.
+ */
+
+import {
+  type DeltaDiscoveryRequest,
+  deltaRequestType,
+  type Envelope,
+  EnvelopeError,
+  type Node,
+  readEnvelope,
+  type Resource,
+  resourceType,
+} from "./proto/mod.ts";
+import type { Rejection, TypeState } from "./protocol.ts";
+import { ResourceError } from "./resource_error.ts";
+import { slices } from "./slices.ts";
+
+/** How the resources of one type are read. */
+export interface DeltaType<V> {
+  readonly typeUrl: string;
+  /** Begins to decode the resources of one response. @returns decodes one; it throws a ResourceError where that makes no sense */
+  decoder(): (name: string, value: Uint8Array) => V;
+}
+
+/** What one response changes, of one type. */
+export interface DeltaChanges<V> {
+  readonly typeUrl: string;
+  readonly upserts: readonly { readonly name: string; readonly value: V }[];
+  /** Names of resources that are there and go. */
+  readonly removals: readonly string[];
+}
+
+/** A resource that was accepted and is not removed. Its contents stay as bytes: the mesh has what it needs of them. */
+export interface HeldResource {
+  readonly name: string;
+  readonly version: string;
+  readonly receivedAt: Date;
+  readonly aliases: readonly string[];
+  /** What the type's decoder gets, a part of the response's bytes. */
+  value(): Uint8Array;
+}
+
+/** The state of the types of one connection, and the messages that move it. */
+export interface DeltaMachine {
+  open(): readonly Uint8Array[];
+  receive(bytes: Uint8Array, now: Date): Promise<readonly Uint8Array[]>;
+  readonly complete: boolean;
+  readonly types: readonly TypeState[];
+  readonly rejections: readonly Rejection[];
+  held(typeUrl: string): ReadonlyMap<string, HeldResource>;
+}
+
+export interface DeltaOptions<V> {
+  /** Who asks. */
+  readonly node: Partial<Node>;
+  /** In the order in which they are subscribed. */
+  readonly types: readonly DeltaType<V>[];
+  /**
+   * Prepares what a response changes, in slices. It must not fail.
+   *
+   * @returns makes it so, at once
+   */
+  readonly prepare: (changes: DeltaChanges<V>, pause: () => Promise<void> | undefined) => Promise<() => void>;
+  /**
+   * The most bytes that the versions of one type may take when a stream is opened. Control planes limit what they receive (istiod:
+   * 4 MiB); beyond this none are told, and everything comes again.
+   *
+   * @default 3 MiB
+   */
+  readonly maxVersionBytes?: number;
+}
+
+const fields = { version: 1, resources: 2, typeUrl: 4, nonce: 5, removed: 6 } as const;
+
+/** google.rpc.Code.INVALID_ARGUMENT */
+const invalidArgument = 3;
+
+/** Refused resources that a NACK names. */
+const maxNamed = 20;
+
+interface TypeRecord<V> {
+  readonly type: DeltaType<V>;
+  readonly held: Map<string, HeldResource>;
+  readonly rejected: Map<string, Rejection>;
+  /** Held names that the open stream's first request did not tell; empty after the first response. */
+  untold: Set<string>;
+  version: string;
+  lastReceived: Date | undefined;
+  responses: number;
+  nacks: number;
+}
+
+/** What is to become of one name of a response. */
+type Candidate<V> =
+  | { readonly resource: HeldResource; readonly value: V }
+  | { readonly refused: string; readonly version: string };
+
+export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
+  const { node, prepare, maxVersionBytes = 3 * 2 ** 20 } = options;
+  const records = new Map(options.types.map((type) => [type.typeUrl, emptyRecord(type)]));
+
+  /** The type's first request on a stream. */
+  function subscribe(record: TypeRecord<V>, first: boolean): Uint8Array {
+    const told: Record<string, string> = {};
+    let size = 0;
+    for (const { name, version } of record.held.values()) {
+      if (record.rejected.has(name)) continue;
+      told[name] = version;
+      // At least: two tags, two lengths, and the length of both.
+      size += name.length + version.length + 6;
+    }
+    const versions = size > maxVersionBytes ? {} : told;
+    record.untold = new Set([...record.held.keys()].filter((name) => !Object.hasOwn(versions, name)));
+    return request(record, { ...first ? { node } : {}, initial_resource_versions: versions });
+  }
+
+  async function decode(record: TypeRecord<V>, bytes: Uint8Array, envelope: Envelope, now: Date) {
+    const candidates = new Map<string, Candidate<V>>();
+    const pause = slices();
+    const decodeValue = record.type.decoder();
+    for (const part of envelope.resources) {
+      const { name, version, result } = readResource(record.type.typeUrl, part, decodeValue);
+      if (candidates.has(name)) {
+        candidates.set(name, { refused: "it is in the response more than once", version });
+      } else if ("refused" in result) candidates.set(name, { refused: result.refused, version });
+      else {
+        const { value, aliases, at, length } = result;
+        candidates.set(name, {
+          value,
+          resource: heldResource(name, version, now, aliases, bytes, at, length),
+        });
+      }
+      await pause();
+    }
+    return candidates;
+  }
+
+  async function apply(record: TypeRecord<V>, bytes: Uint8Array, envelope: Envelope, now: Date) {
+    const candidates = await decode(record, bytes, envelope, now);
+    const upserts: { name: string; value: V; resource: HeldResource }[] = [];
+    const refused: Rejection[] = [];
+    for (const [name, candidate] of candidates) {
+      if ("resource" in candidate) upserts.push({ name, ...candidate });
+      else {
+        const { typeUrl } = record.type;
+        refused.push({ typeUrl, name, version: candidate.version, reason: candidate.refused, at: now });
+      }
+    }
+    const gone = new Set(envelope.removed);
+    for (const name of record.untold) gone.add(name);
+    const removals = [...gone].filter((name) => record.held.has(name) && !candidates.has(name));
+    const commit = await prepare({ typeUrl: record.type.typeUrl, upserts, removals }, slices());
+
+    commit();
+    for (const name of gone) {
+      if (!candidates.has(name)) record.rejected.delete(name);
+    }
+    for (const name of removals) record.held.delete(name);
+    for (const { name, resource } of upserts) {
+      record.held.set(name, resource);
+      record.rejected.delete(name);
+    }
+    for (const rejection of refused) record.rejected.set(rejection.name, rejection);
+    record.untold = new Set();
+    record.version = envelope.version;
+    return refused;
+  }
+
+  return {
+    open: () => [...records.values()].map((record, i) => subscribe(record, i === 0)),
+    receive: async (bytes, now) => {
+      // A copy, so that what is kept of it does not keep a larger buffer of the transport's alive.
+      const own = bytes.slice();
+      let envelope: Envelope;
+      try {
+        envelope = await readEnvelope(own, fields, slices());
+      } catch (error) {
+        const record = error instanceof EnvelopeError ? records.get(error.typeUrl) : undefined;
+        if (!(error instanceof EnvelopeError) || record === undefined || error.nonce === "") throw error;
+        record.responses++;
+        record.nacks++;
+        return [answer(record, error.nonce, error.message)];
+      }
+      const record = records.get(envelope.typeUrl);
+      if (record === undefined) return [];
+      record.responses++;
+      record.lastReceived = now;
+      const refused = await apply(record, own, envelope, now);
+      if (refused.length === 0) return [answer(record, envelope.nonce)];
+      record.nacks++;
+      return [answer(record, envelope.nonce, describe(refused))];
+    },
+    get complete() {
+      return [...records.values()].every(({ lastReceived }) => lastReceived !== undefined);
+    },
+    get types() {
+      return [...records.values()].map(({ type, held, version, lastReceived, responses, nacks }) => ({
+        typeUrl: type.typeUrl,
+        resources: held.size,
+        version,
+        lastReceived,
+        responses,
+        nacks,
+      }));
+    },
+    get rejections() {
+      return [...records.values()].flatMap(({ rejected }) => [...rejected.values()]);
+    },
+    held: (typeUrl) => records.get(typeUrl)?.held ?? new Map(),
+  };
+}
+
+function emptyRecord<V>(type: DeltaType<V>): TypeRecord<V> {
+  return {
+    type,
+    held: new Map(),
+    rejected: new Map(),
+    untold: new Set(),
+    version: "",
+    lastReceived: undefined,
+    responses: 0,
+    nacks: 0,
+  };
+}
+
+/** One resource of a response; the name is "" where not even that can be read. */
+function readResource<V>(
+  typeUrl: string,
+  bytes: Uint8Array,
+  decodeValue: (name: string, value: Uint8Array) => V,
+): {
+  readonly name: string;
+  readonly version: string;
+  readonly result: { readonly refused: string } | {
+    readonly value: V;
+    readonly aliases: readonly string[];
+    readonly at: number;
+    readonly length: number;
+  };
+} {
+  let resource: Resource;
+  try {
+    resource = resourceType.decode(bytes);
+  } catch (error) {
+    return { name: "", version: "", result: { refused: `it cannot be read: ${messageOf(error)}` } };
+  }
+  const { name, version, resource: any, aliases } = resource;
+  const refuse = (refused: string) => ({ name, version, result: { refused } });
+  if (name === "") return refuse("it has no name");
+  if (any === null) return refuse("it has no contents");
+  if (any.type_url !== typeUrl) return refuse(`it is a ${any.type_url}, expected a ${typeUrl}`);
+  try {
+    const value = decodeValue(name, any.value);
+    const { byteOffset: at, length } = any.value;
+    return { name, version, result: { value, aliases, at, length } };
+  } catch (error) {
+    return refuse(
+      error instanceof ResourceError ? error.message : `its contents cannot be read: ${messageOf(error)}`,
+    );
+  }
+}
+
+/** @param at of the value in the bytes' buffer */
+function heldResource(
+  name: string,
+  version: string,
+  receivedAt: Date,
+  aliases: readonly string[],
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+): HeldResource {
+  // One object each, and no view: there may be a hundred thousand.
+  return { name, version, receivedAt, aliases, value: () => new Uint8Array(bytes.buffer, at, length) };
+}
+
+function request<V>(record: TypeRecord<V>, message: Partial<DeltaDiscoveryRequest>): Uint8Array {
+  return deltaRequestType.encode({ type_url: record.type.typeUrl, ...message });
+}
+
+/** An ACK, or a NACK where there is a reason. */
+function answer<V>(record: TypeRecord<V>, nonce: string, reason?: string): Uint8Array {
+  const error_detail = reason === undefined ? null : { code: invalidArgument, message: reason };
+  return request(record, { response_nonce: nonce, error_detail });
+}
+
+function describe(refused: readonly Rejection[]): string {
+  const named = refused.slice(0, maxNamed).map(({ name, reason }) =>
+    `${name || "a resource without a name"}: ${reason}`
+  );
+  return named.join("; ") +
+    (refused.length > maxNamed ? `; and ${refused.length - maxNamed} more resources` : "");
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

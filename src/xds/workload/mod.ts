@@ -1,0 +1,3 @@
+/** Mode workload: istio's workload API over the delta protocol. */
+
+export { createWorkloadProtocol } from "./protocol.ts";
