@@ -62,6 +62,7 @@ function service(name: string, vip: string): Service {
     canonical: false,
     visibility: "Public",
     needsWaypoint: false,
+    assigned: null,
     endpoints: [],
   };
 }

@@ -53,6 +53,7 @@ function serviceOf(service: DocumentService): Service {
     canonical: service.canonical,
     visibility: service.visibility,
     needsWaypoint: service.waypoint !== null || service.weightedWaypoints.length > 0,
+    assigned: null,
     endpoints: [...service.endpoints.values()].map(({ workloadUid, port }) => ({ workloadUid, ports: port })),
   };
 }

@@ -45,6 +45,7 @@ function service(hostname: string, vips: Pair): Service {
     canonical: false,
     visibility: "Public",
     needsWaypoint: false,
+    assigned: null,
     endpoints: [],
   };
 }

@@ -83,6 +83,22 @@ export interface StaticEndpoint {
   readonly ports: PortMap;
 }
 
+/** A backend that the source itself assigned to a service port, with no workload behind it that weft knows. */
+export interface AssignedEndpoint {
+  /** Canonical text. */
+  readonly address: string;
+  /** Target port, 1..65535. */
+  readonly port: number;
+  /** 1..4294967295, among the endpoints of its tier and family. */
+  readonly weight: number;
+}
+
+/**
+ * The tiers of one service port, nearest first, as the source says: where the node is does not matter to them. A caller is served by
+ * the first tier that has an endpoint of its family.
+ */
+export type AssignedTiers = readonly (readonly AssignedEndpoint[])[];
+
 /** A name with virtual addresses and ports. */
 export interface Service {
   readonly name: string;
@@ -99,6 +115,11 @@ export interface Service {
   /** True when a `waypoint` or `weightedWaypoints` is set: such a service is not balanced yet. */
   readonly needsWaypoint: boolean;
   readonly endpoints: readonly StaticEndpoint[];
+  /**
+   * Service port → its tiers, where the source assigns endpoints itself (mode ads); `null` where workloads are members. Such a service is
+   * for TCP only, and ports that it does not list are left alone, not refused: the source speaks of listeners, not of hosts.
+   */
+  readonly assigned: ReadonlyMap<number, AssignedTiers> | null;
 }
 
 /** An authorization policy. Its rules are not kept until weft enforces them. */

@@ -45,6 +45,7 @@ export function service(key: ServiceKey, vips: readonly string[], change: Partia
     canonical: false,
     visibility: "Public",
     needsWaypoint: false,
+    assigned: null,
     endpoints: [],
     ...change,
   };

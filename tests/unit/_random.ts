@@ -25,6 +25,7 @@ function randomService(random: () => number, key: ServiceKey): Service {
     canonical: random() < 0.3,
     visibility: random() < 0.3 ? "Namespace" : "Public",
     needsWaypoint: random() < 0.1,
+    assigned: null,
     endpoints: some(random, uids, 0.2).map((workloadUid) => ({ workloadUid, ports: new Map() })),
   });
 }

@@ -47,6 +47,7 @@ export function randomService(random: Random, key: string): Service {
     canonical: random() < 0.3,
     visibility: random() < 0.1 ? "Namespace" : "Public",
     needsWaypoint: random() < 0.05,
+    assigned: null,
     endpoints: some(random, uids, 0.05).map((workloadUid) => ({ workloadUid, ports: randomPorts(random) })),
   });
 }

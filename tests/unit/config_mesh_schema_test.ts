@@ -272,6 +272,7 @@ describe("a service of the mesh file", () => {
       canonical: false,
       visibility: "Public",
       needsWaypoint: false,
+      assigned: null,
       endpoints: [],
     });
   });
@@ -313,6 +314,7 @@ describe("a service of the mesh file", () => {
       canonical: true,
       visibility: "Namespace",
       needsWaypoint: true,
+      assigned: null,
       endpoints: [{ workloadUid: "u", ports: new Map([[80, 9090]]) }],
     });
   });

@@ -1,0 +1,217 @@
+/**
+ * Mode ads: the state-of-the-world variant of xDS for clusters, endpoints, listeners and routes, on one aggregated stream.
+ *
+ * The rules are those of Envoy's xDS protocol document. Where it leaves a choice:
+ * - A response with a resource that cannot be decoded, makes no sense, or is there twice is refused as a whole.
+ * - The first stream asks for clusters; endpoints and listeners follow with the answer to them. A later stream asks for all that is known.
+ * - A response of a type that was not asked for on this stream gets no answer: an answer would be a subscription, and istiod ends the
+ *   whole stream over a type that it does not know.
+ */
+
+import { editSnapshot, emptySnapshot, serviceKey } from "../../mesh/mod.ts";
+import { discoveryRequestType, type Node, readEnvelope } from "../proto/mod.ts";
+import type { Protocol } from "../protocol.ts";
+import { slices } from "../slices.ts";
+import { createMissing } from "./missing.ts";
+import { readResources } from "./read_resources.ts";
+import type { ResourceError } from "./resource_error.ts";
+import { createResourceSet, type ResourceSet } from "./resource_set.ts";
+import { clusters, endpoints, listeners, routes } from "./resource_types.ts";
+import type { MissingName } from "./resources.ts";
+import type { ServiceChange } from "./service_book.ts";
+import { edsNamesOf, routeNamesOf } from "./subscriptions.ts";
+import { type Change, createTranslator } from "./translate.ts";
+
+export interface AdsOptions {
+  /** Who asks; told once on each stream. */
+  readonly node: Partial<Node>;
+  /** The network of the node. */
+  readonly network: string;
+}
+
+const responseFields = { version: 1, resources: 2, typeUrl: 4, nonce: 5 };
+/** google.rpc.Code.INVALID_ARGUMENT. */
+const invalidArgument = 3;
+/** How many resources a NACK names. */
+const namedErrors = 5;
+
+type AnySet = ResourceSet<{ readonly name: string }>;
+const noNames: ReadonlySet<string> = new Set();
+
+export function createAds({ node, network }: AdsOptions): Protocol {
+  const cds = createResourceSet(clusters);
+  const eds = createResourceSet(endpoints);
+  const lds = createResourceSet(listeners);
+  const rds = createResourceSet(routes);
+  const sets: readonly AnySet[] = [cds, eds, lds, rds];
+  const translator = createTranslator({
+    clusters: cds.held,
+    assignments: eds.held,
+    listeners: lds.held,
+    routes: rds.held,
+  }, network);
+  const missing = createMissing();
+  /** The names that are wanted of a type, and those that were asked for last on the present stream. */
+  const wanted = new Map<AnySet, ReadonlySet<string>>();
+  const asked = new Map<AnySet, ReadonlySet<string>>();
+  let mesh = emptySnapshot();
+  let complete = false;
+
+  const request = (set: AnySet, errors: readonly ResourceError[] = []): Uint8Array => {
+    const names = wanted.get(set) ?? noNames;
+    const first = asked.size === 0;
+    asked.set(set, names);
+    return discoveryRequestType.encode({
+      version_info: set.version,
+      response_nonce: set.nonce,
+      type_url: set.type.typeUrl,
+      resource_names: [...names],
+      ...first && { node },
+      ...errors.length > 0 && {
+        error_detail: { code: invalidArgument, message: messageOf(errors, set.type.noun) },
+      },
+    });
+  };
+
+  /** Wants these endpoints or routes. @returns a request, where others were asked for last */
+  const want = (set: AnySet, names: ReadonlySet<string>): Uint8Array[] => {
+    wanted.set(set, names);
+    set.keepOnly(names);
+    return sameNames(names, asked.get(set) ?? noNames) ? [] : [request(set)];
+  };
+
+  /** What to ask for after an answer: endpoints follow clusters, routes follow listeners. */
+  const follow = (set: AnySet, changed: readonly string[]): Uint8Array[] => {
+    const requests: Uint8Array[] = [];
+    if (set === cds) {
+      if (changed.length > 0) requests.push(...want(eds, edsNamesOf(valuesOf(cds))));
+      if (!asked.has(lds)) requests.push(request(lds));
+    }
+    if (set === lds && changed.length > 0) {
+      requests.push(...want(rds, new Set([...valuesOf(lds)].flatMap(routeNamesOf))));
+    }
+    return requests;
+  };
+
+  const noteMissing = (now: Date) => {
+    const names = new Set<string>(translator.missing);
+    for (const name of lackingOf(eds, wanted)) names.add(`endpoints ${name}`);
+    for (const name of lackingOf(rds, wanted)) names.add(`routes ${name}`);
+    // Without an answer about clusters, listeners are not asked for: that too is waited for.
+    if (!asked.has(lds)) names.add(noClusters);
+    missing.update(names, now);
+    complete ||= cds.version !== "" && lds.version !== "" && missing.settled;
+  };
+
+  const applyServices = ({ changed, gone }: ServiceChange) => {
+    mesh = editSnapshot(mesh, { upsertServices: changed, removeServices: gone.map(serviceKey) });
+  };
+
+  return {
+    method: "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources",
+    open: (now) => {
+      asked.clear();
+      for (const set of sets) set.forgetNonce();
+      missing.restart(now);
+      const known = cds.version !== "";
+      const requests = sets.filter((set) => set === cds || (known && isAskedFor(set, wanted))).map((set) =>
+        request(set)
+      );
+      noteMissing(now);
+      return requests;
+    },
+    receive: async (bytes, now) => {
+      const pause = slices();
+      const envelope = await readEnvelope(bytes, responseFields, pause);
+      const set = sets.find(({ type }) => type.typeUrl === envelope.typeUrl);
+      if (set === undefined || !asked.has(set)) return [];
+      set.count(envelope.nonce, now);
+      const { received, errors } = await readResources(set.type, envelope.resources, set.byDigest, pause);
+      if (errors.length > 0) {
+        set.reject(errors, envelope.version, now);
+        return [request(set, errors), ...follow(set, [])];
+      }
+      const names = wanted.get(set);
+      const accepted = [...received.values()].filter(({ name }) => !set.type.byName || names?.has(name));
+      const changed = set.accept(accepted, envelope.version, now);
+      const answers = [request(set), ...follow(set, changed)];
+      if (changed.length > 0) {
+        const change: Change = set === eds
+          ? { all: false, assignments: changed }
+          : { all: true, assignments: [] };
+        const steps = translator.translate(change, gaveUp);
+        let step = steps.next();
+        for (; !step.done; step = steps.next()) await pause();
+        applyServices(step.value);
+      }
+      noteMissing(now);
+      return answers;
+    },
+    expire: (now) => {
+      if (!missing.expire(now)) return [];
+      const requests = asked.has(cds) && !asked.has(lds) ? [request(lds)] : [];
+      const steps = translator.translate({ all: true, assignments: [] }, gaveUp);
+      let step = steps.next();
+      while (!step.done) step = steps.next();
+      applyServices(step.value);
+      noteMissing(now);
+      return requests;
+    },
+    get mesh() {
+      return mesh;
+    },
+    get complete() {
+      return complete;
+    },
+    collections: sets.map(({ collection }) => collection),
+    get extras() {
+      const names = (set: AnySet) => [...wanted.get(set) ?? []].sort();
+      return { subscriptions: { eds: names(eds), rds: names(rds) } };
+    },
+    get types() {
+      return sets.map(({ state }) => state);
+    },
+    get rejections() {
+      return sets.flatMap(({ rejections }) => rejections);
+    },
+    get notes() {
+      const late = missing.givenUp.filter((name) => name !== noClusters);
+      return [...translator.notes, ...late.map((name) => `${name}: did not come`)];
+    },
+  };
+
+  function gaveUp(name: MissingName): boolean {
+    return missing.gaveUp(name);
+  }
+}
+
+const noClusters = "an answer about clusters";
+
+function isAskedFor(set: AnySet, wanted: ReadonlyMap<AnySet, ReadonlySet<string>>): boolean {
+  return !set.type.byName || (wanted.get(set)?.size ?? 0) > 0;
+}
+
+/** The names that are wanted and not held. */
+function lackingOf(set: AnySet, wanted: ReadonlyMap<AnySet, ReadonlySet<string>>): string[] {
+  const names = wanted.get(set);
+  // Only what is wanted is held.
+  return names === undefined || names.size === set.held.size
+    ? []
+    : [...names].filter((name) => !set.held.has(name));
+}
+
+function* valuesOf<T>({ held }: ResourceSet<T>): Generator<T> {
+  for (const { value } of held.values()) yield value;
+}
+
+function sameNames(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a.size === b.size && [...a].every((name) => b.has(name));
+}
+
+function messageOf(errors: readonly ResourceError[], noun: string): string {
+  const lines = errors.slice(0, namedErrors).map(({ resource, message }) =>
+    resource === "" ? `a ${noun}: ${message}` : `${noun} ${resource}: ${message}`
+  );
+  if (errors.length > namedErrors) lines.push(`and ${errors.length - namedErrors} more`);
+  return lines.join("; ");
+}

@@ -1,0 +1,84 @@
+/** ClusterLoadAssignment → model. */
+
+import { parseAddress } from "../../mesh/mod.ts";
+import { type AssignmentMessage, assignmentType, type EndpointMessage } from "../proto/mod.ts";
+import { decodeAddress } from "./decode_address.ts";
+import type { Assignment, Health, HostPort, LbEndpoint, LocalityEndpoints } from "./model.ts";
+
+const healths: readonly Health[] = ["UNKNOWN", "HEALTHY", "UNHEALTHY", "DRAINING", "TIMEOUT", "DEGRADED"];
+const maxPriority = 128;
+const maxWeight = 0xffff_ffff;
+/** Envoy's own default. */
+const defaultOverprovisioning = 140;
+const none: readonly HostPort[] = [];
+
+/**
+ * @param bytes a resource of EDS: its endpoints have addresses, not names
+ * @throws {Error} where it makes no sense
+ */
+export function decodeAssignment(bytes: Uint8Array): Assignment {
+  const assignment = assignmentOf(assignmentType.decode(bytes));
+  if (assignment.name === "") throw new Error("cluster_name is empty");
+  for (const { endpoints } of assignment.localities) {
+    for (const { host, port } of endpoints.flatMap((endpoint) => [endpoint, ...endpoint.additional])) {
+      if (parseAddress(host) === undefined && !isElsewhere(host, port)) {
+        throw new Error(`endpoint ${JSON.stringify(host)} is not an IP address`);
+      }
+    }
+  }
+  return assignment;
+}
+
+/** A UNIX socket, or an endpoint id that is not `address:port`: no address, and no mistake either. */
+function isElsewhere(host: string, port: number): boolean {
+  return port === 0 && host !== "";
+}
+
+/** @throws {Error} where it makes no sense */
+export function assignmentOf(message: AssignmentMessage): Assignment {
+  const localities = message.endpoints.map((one): LocalityEndpoints => {
+    const { region = "", zone = "", sub_zone = "" } = one.locality ?? {};
+    if (one.priority > maxPriority) throw new Error(`priority ${one.priority} is above ${maxPriority}`);
+    if (one.load_balancing_weight?.value === 0) {
+      throw new Error(`the weight of locality ${region}/${zone}/${sub_zone} is 0`);
+    }
+    return {
+      locality: `${region}/${zone}/${sub_zone}`,
+      priority: one.priority,
+      weight: one.load_balancing_weight?.value ?? 0,
+      endpoints: one.lb_endpoints.map(endpointOf),
+    };
+  });
+  const sums = new Map<number, number>();
+  for (const { priority, weight } of localities) {
+    const sum = (sums.get(priority) ?? 0) + weight;
+    if (sum > maxWeight) {
+      throw new Error(
+        `the weights of the localities of priority ${priority} add up to more than ${maxWeight}`,
+      );
+    }
+    sums.set(priority, sum);
+  }
+  return {
+    name: message.cluster_name,
+    localities,
+    overprovisioning: message.policy?.overprovisioning_factor?.value ?? defaultOverprovisioning,
+  };
+}
+
+function endpointOf({ endpoint, health_status, load_balancing_weight }: EndpointMessage): LbEndpoint {
+  const { host, port, via } = decodeAddress(endpoint?.address ?? null, "an endpoint");
+  if (load_balancing_weight?.value === 0) throw new Error(`the weight of endpoint ${host} is 0`);
+  const additional = endpoint?.additional_addresses ?? [];
+  return {
+    host,
+    port,
+    via,
+    health: healths[health_status] ?? `${health_status}`,
+    weight: load_balancing_weight?.value ?? 1,
+    additional: additional.length === 0 ? none : additional.map(({ address }) => {
+      const { host, port } = decodeAddress(address, "an additional address");
+      return { host, port };
+    }),
+  };
+}

@@ -1,0 +1,39 @@
+/** Cluster → model. */
+
+import { clusterType } from "../proto/mod.ts";
+import { assignmentOf } from "./decode_assignment.ts";
+import type { Cluster } from "./model.ts";
+
+const types = ["STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST"] as const;
+const lbPolicies: Readonly<Record<number, string>> = {
+  0: "ROUND_ROBIN",
+  1: "LEAST_REQUEST",
+  2: "RING_HASH",
+  3: "RANDOM",
+  5: "MAGLEV",
+  6: "CLUSTER_PROVIDED",
+  7: "LOAD_BALANCING_POLICY_CONFIG",
+};
+/** RoutingPriority: TCP connections are of the default priority. */
+const defaultPriority = 0;
+
+/** @throws {Error} where it makes no sense */
+export function decodeCluster(bytes: Uint8Array): Cluster {
+  const message = clusterType.decode(bytes);
+  const { name } = message;
+  if (name === "") throw new Error("the name is empty");
+  const type = message.cluster_type?.name || (types[message.type] ?? String(message.type));
+  const thresholds = message.circuit_breakers?.thresholds ?? [];
+  const common = message.common_lb_config;
+  return {
+    name,
+    type,
+    lbPolicy: lbPolicies[message.lb_policy] ?? String(message.lb_policy),
+    maxConnections: thresholds.find(({ priority }) => priority === defaultPriority)?.max_connections?.value,
+    edsName: type === "EDS" ? message.eds_cluster_config?.service_name || name : "",
+    assignment: message.load_assignment === null ? undefined : assignmentOf(message.load_assignment),
+    localityWeighted: (common?.locality_weighted_lb_config ?? null) !== null,
+    panicThreshold: common?.healthy_panic_threshold?.value,
+    transport: message.transport_socket?.name ?? "",
+  };
+}

@@ -1,0 +1,37 @@
+/** Listeners count from when their routes came; until then what they were before stays in force. */
+
+import type { RoutedListener } from "./frontends.ts";
+import type { RouteTable } from "./model.ts";
+import type { MissingName, Resources } from "./resources.ts";
+import { routeNamesOf } from "./subscriptions.ts";
+
+export interface EffectiveListeners {
+  /** Looks at all listeners anew. @returns the routes that are missing */
+  settle(gaveUp: (missing: MissingName) => boolean): MissingName[];
+  values(): Iterable<RoutedListener>;
+}
+
+export function createEffectiveListeners({ listeners, routes }: Resources): EffectiveListeners {
+  const effective = new Map<string, RoutedListener>();
+  return {
+    settle: (gaveUp) => {
+      const missing: MissingName[] = [];
+      const present = new Set<string>();
+      for (const { value: listener } of listeners.values()) {
+        present.add(listener.name);
+        const known = new Map<string, RouteTable>();
+        const lacking: MissingName[] = [];
+        for (const name of routeNamesOf(listener)) {
+          const table = routes.get(name)?.value;
+          if (table === undefined) lacking.push(`routes ${name}`);
+          else known.set(name, table);
+        }
+        missing.push(...lacking);
+        if (lacking.every(gaveUp)) effective.set(listener.name, { listener, routes: known });
+      }
+      for (const name of [...effective.keys()]) if (!present.has(name)) effective.delete(name);
+      return missing;
+    },
+    values: () => effective.values(),
+  };
+}

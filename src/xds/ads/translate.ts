@@ -1,0 +1,129 @@
+/**
+ * From resources to the services of the mesh, make before break: what is not whole yet leaves what was there before in force.
+ *
+ * A listener counts from when its routes came, a frontend from when the endpoints of its clusters came; until then the old ones
+ * serve. What nobody names any more goes last: not while anything new is waited for.
+ */
+
+import { createEffectiveListeners } from "./effective_listeners.ts";
+import { type Frontend, readFrontends, targetKey } from "./frontends.ts";
+import { createResolver } from "./resolve_target.ts";
+import type { MissingName, Resources } from "./resources.ts";
+import { createServiceBook, frontendKey, type ServiceChange } from "./service_book.ts";
+import type { ServedFrontend } from "./services.ts";
+import { unhonoured } from "./unhonoured.ts";
+
+/** What a change may concern. */
+export interface Change {
+  /** Clusters, listeners or routes changed, or something was given up: all is looked at. */
+  readonly all: boolean;
+  /** The names of the assignments that changed. */
+  readonly assignments: Iterable<string>;
+}
+
+export interface Translator {
+  /**
+   * Translates a change, in steps between which the caller may pause. The resources must not change until it is done.
+   *
+   * @param gaveUp whether what is missing is not waited for any longer
+   */
+  translate(change: Change, gaveUp: (missing: MissingName) => boolean): Generator<void, ServiceChange>;
+  /** What serves or would serve something and is not there. */
+  readonly missing: ReadonlySet<MissingName>;
+  /** What is not done as the control plane asks, one line each. */
+  readonly notes: readonly string[];
+}
+
+interface PlannedFrontend extends Frontend {
+  readonly targetKey: string;
+}
+
+/** @param network of the node */
+export function createTranslator(resources: Resources, network: string): Translator {
+  const listeners = createEffectiveListeners(resources);
+  const resolve = createResolver(resources);
+  const book = createServiceBook(network);
+  /** What listeners and routes ask for. */
+  const plan = new Map<string, PlannedFrontend>();
+  const byAssignment = new Map<string, Set<string>>();
+  /** What is in force. */
+  const served = new Map<string, ServedFrontend>();
+  const missingOf = new Map<string, readonly MissingName[]>();
+  let missingRoutes: readonly MissingName[] = [];
+  let missing: ReadonlySet<MissingName> = new Set();
+  let listenerNotes: readonly string[] = [];
+  let notes: readonly string[] | undefined;
+
+  const makePlan = () => {
+    const read = readFrontends(listeners.values());
+    listenerNotes = read.notes;
+    plan.clear();
+    byAssignment.clear();
+    for (const frontend of read.frontends) {
+      const key = frontendKey(frontend.address, frontend.port);
+      plan.set(key, { ...frontend, targetKey: targetKey(frontend.target) });
+      for (const { name } of frontend.target.clusters) {
+        const edsName = resources.clusters.get(name)?.value.edsName;
+        if (!edsName) continue;
+        byAssignment.set(edsName, (byAssignment.get(edsName) ?? new Set()).add(key));
+      }
+    }
+    for (const key of [...missingOf.keys()]) if (!plan.has(key)) missingOf.delete(key);
+  };
+
+  /** Brings a frontend up to date, unless it has to wait. @returns what of it changed */
+  const update = (
+    key: string,
+    gaveUp: (missing: MissingName) => boolean,
+  ): "nothing" | "tiers" | "everything" => {
+    const planned = plan.get(key)!;
+    const { missing, tiers } = resolve(planned.target, gaveUp);
+    if (missing.length > 0) missingOf.set(key, missing);
+    else missingOf.delete(key);
+    if (tiers === undefined) return "nothing";
+    if (tiers === "left alone") return served.delete(key) ? "everything" : "nothing";
+    const old = served.get(key);
+    if (old?.tiers === tiers && old.targetKey === planned.targetKey && old.name === planned.name) {
+      return "nothing";
+    }
+    served.set(key, { ...planned, tiers });
+    return old?.targetKey === planned.targetKey && old.name === planned.name ? "tiers" : "everything";
+  };
+
+  return {
+    *translate({ all, assignments }, gaveUp) {
+      if (all) {
+        missingRoutes = listeners.settle(gaveUp);
+        makePlan();
+        yield;
+      }
+      const concerned = all
+        ? plan.keys()
+        : new Set([...assignments].flatMap((name) => [...byAssignment.get(name) ?? []]));
+      const touched = new Set<string>();
+      let regroup = false;
+      for (const key of concerned) {
+        const changed = update(key, gaveUp);
+        if (changed === "everything") regroup = true;
+        else if (changed === "tiers") touched.add(key);
+        yield;
+      }
+      missing = new Set([...missingRoutes, ...[...missingOf.values()].flat()]);
+      if ([...missing].every(gaveUp)) {
+        for (const key of [...served.keys()]) if (!plan.has(key)) regroup = served.delete(key) || regroup;
+      }
+      notes = undefined;
+      return regroup ? book.regroup(served) : book.refresh(served, touched);
+    },
+    get missing() {
+      return missing;
+    },
+    get notes() {
+      notes ??= [
+        ...listenerNotes,
+        ...unhonoured([...plan.values()].map(({ target }) => target), resources),
+      ];
+      return notes;
+    },
+  };
+}

@@ -1,0 +1,74 @@
+/** What clusters ask for and weft does not do: said aloud. */
+
+import type { Cluster, Target } from "./model.ts";
+import { reasonToLeave } from "./reason_to_leave.ts";
+import type { Resources } from "./resources.ts";
+
+/** As many names as fit into a line. */
+const named = 5;
+/** What istiod writes for no limit. */
+const noLimit = 0xffff_ffff;
+
+/** One line for each kind of thing that the clusters of these targets ask for and do not get. */
+export function unhonoured(targets: Iterable<Target>, { clusters, assignments }: Resources): string[] {
+  const names = new Set<string>();
+  const notes = new Map<string, Set<string>>();
+  const note = (what: string, name: string) => notes.set(what, (notes.get(what) ?? new Set()).add(name));
+  for (const target of targets) {
+    for (const { name } of target.clusters) names.add(name);
+    notesOfMix(target, clusters, assignments, note);
+  }
+  for (const name of names) {
+    const cluster = clusters.get(name)?.value;
+    if (cluster !== undefined) notesOf(cluster, note);
+  }
+  return [...notes].map(([what, names]) => `${what}: ${list([...names].sort())}`).sort();
+}
+
+type Note = (what: string, name: string) => void;
+
+function notesOf(cluster: Cluster, note: Note): void {
+  const { name, type, lbPolicy, maxConnections } = cluster;
+  const left = reasonToLeave(cluster);
+  if (left !== undefined) {
+    if (type !== "ORIGINAL_DST") note(`${left}: left alone`, name);
+    return;
+  }
+  if (lbPolicy !== "RANDOM" && lbPolicy !== "CLUSTER_PROVIDED") {
+    note(`${lbPolicy} is not honoured, endpoints are chosen at random by weight`, name);
+  }
+  if (maxConnections !== undefined && maxConnections !== noLimit) {
+    note("max_connections is not honoured", `${name} (${maxConnections})`);
+  }
+  if (cluster.transport !== "") note("dialled in the clear, not wrapped", `${name} (${cluster.transport})`);
+}
+
+/** Clusters that share a target, and one of them cannot take its part. */
+function notesOfMix(
+  { clusters: mixed }: Target,
+  clusters: Resources["clusters"],
+  assignments: Resources["assignments"],
+  note: Note,
+): void {
+  if (mixed.length < 2) return;
+  for (const { name, weight } of mixed) {
+    const cluster = clusters.get(name)?.value;
+    if (cluster === undefined || weight === 0) continue;
+    if (reasonToLeave(cluster) !== undefined) {
+      note("left alone with all clusters that share its traffic", name);
+      continue;
+    }
+    const assignment = cluster.edsName === "" ? cluster.assignment : assignments.get(cluster.edsName)?.value;
+    const empty = !assignment?.localities.some(({ endpoints }) =>
+      endpoints.some(({ health }) => usable.has(health))
+    );
+    if (empty) note("no usable endpoint, its share of the traffic goes to the others", name);
+  }
+}
+
+const usable: ReadonlySet<string> = new Set(["HEALTHY", "UNKNOWN", "DEGRADED"]);
+
+function list(names: readonly string[]): string {
+  const shown = names.slice(0, named).join(", ");
+  return names.length <= named ? shown : `${shown} and ${names.length - named} more`;
+}
