@@ -1,5 +1,6 @@
 /** The xDS client: one stream to a control plane, in either variant. */
 
+export { createAdsProtocol } from "./ads/mod.ts";
 export { type NodeIdentity, nodeMessage } from "./node.ts";
 export type { Collection, Protocol, Rejection, StoredResource, TypeState } from "./protocol.ts";
 export { resourcesJson, type ResourcesOf } from "./resources_json.ts";

@@ -1,7 +1,8 @@
 /** Addresses of listeners and endpoints. */
 
 import { parseAddress } from "../../mesh/mod.ts";
-import type { AddressMessage, CidrRangeMessage } from "../proto/mod.ts";
+import { ResourceError } from "../resource_error.ts";
+import type { AddressMessage, CidrRangeMessage } from "./messages.ts";
 import type { HostPort } from "./model.ts";
 
 /** An address, and for one behind an internal listener that listener's name. */
@@ -12,13 +13,15 @@ export interface DecodedAddress extends HostPort {
 
 /**
  * @param what stands in messages, such as `address`
- * @throws {Error} where it is none of the kinds that weft knows, or not valid
+ * @throws {ResourceError} where it is none of the kinds that weft knows, or not valid
  */
 export function decodeAddress(message: AddressMessage | null, what: string): DecodedAddress {
   const { socket_address: socket, pipe, envoy_internal_address: internal } = message ?? {};
   if (socket) {
-    if (socket.address === "") throw new Error(`${what} has no address`);
-    if (socket.port_value > 65535) throw new Error(`${what} has port ${socket.port_value}, above 65535`);
+    if (socket.address === "") throw new ResourceError(`${what} has no address`);
+    if (socket.port_value > 65535) {
+      throw new ResourceError(`${what} has port ${socket.port_value}, above 65535`);
+    }
     return {
       host: socket.address,
       port: socket.port_value,
@@ -27,11 +30,11 @@ export function decodeAddress(message: AddressMessage | null, what: string): Dec
     };
   }
   if (internal) {
-    if (internal.server_listener_name === "") throw new Error(`${what} names no internal listener`);
+    if (internal.server_listener_name === "") throw new ResourceError(`${what} names no internal listener`);
     return { ...splitHostPort(internal.endpoint_id), via: internal.server_listener_name, protocol: "TCP" };
   }
   if (pipe) return { host: pipe.path, port: 0, via: "", protocol: "TCP" };
-  throw new Error(`${what} is no address that weft knows`);
+  throw new ResourceError(`${what} is no address that weft knows`);
 }
 
 /** `host:port`, an IPv6 address in brackets. What is not of this form is a host without port. */
@@ -47,13 +50,13 @@ export function formatHostPort({ host, port }: HostPort): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** @throws {Error} where it is no range of addresses */
+/** @throws {ResourceError} where it is no range of addresses */
 export function decodeRange({ address_prefix, prefix_len }: CidrRangeMessage): string {
   const address = parseAddress(address_prefix);
   const length = prefix_len?.value ?? 0;
   const bits = address_prefix.includes(":") ? 128 : 32;
   if (address === undefined || length > bits) {
-    throw new Error(`${address_prefix}/${length} is no range of addresses`);
+    throw new ResourceError(`${address_prefix}/${length} is no range of addresses`);
   }
   return `${address_prefix}/${length}`;
 }

@@ -1,8 +1,9 @@
 /** ClusterLoadAssignment → model. */
 
 import { parseAddress } from "../../mesh/mod.ts";
-import { type AssignmentMessage, assignmentType, type EndpointMessage } from "../proto/mod.ts";
+import { ResourceError } from "../resource_error.ts";
 import { decodeAddress } from "./decode_address.ts";
+import { type AssignmentMessage, assignmentType, type EndpointMessage } from "./messages.ts";
 import type { Assignment, Health, HostPort, LbEndpoint, LocalityEndpoints } from "./model.ts";
 
 const healths: readonly Health[] = ["UNKNOWN", "HEALTHY", "UNHEALTHY", "DRAINING", "TIMEOUT", "DEGRADED"];
@@ -14,15 +15,15 @@ const none: readonly HostPort[] = [];
 
 /**
  * @param bytes a resource of EDS: its endpoints have addresses, not names
- * @throws {Error} where it makes no sense
+ * @throws {ResourceError} where it makes no sense
  */
 export function decodeAssignment(bytes: Uint8Array): Assignment {
   const assignment = assignmentOf(assignmentType.decode(bytes));
-  if (assignment.name === "") throw new Error("cluster_name is empty");
+  if (assignment.name === "") throw new ResourceError("cluster_name is empty");
   for (const { endpoints } of assignment.localities) {
     for (const { host, port } of endpoints.flatMap((endpoint) => [endpoint, ...endpoint.additional])) {
       if (parseAddress(host) === undefined && !isElsewhere(host, port)) {
-        throw new Error(`endpoint ${JSON.stringify(host)} is not an IP address`);
+        throw new ResourceError(`endpoint ${JSON.stringify(host)} is not an IP address`);
       }
     }
   }
@@ -34,13 +35,15 @@ function isElsewhere(host: string, port: number): boolean {
   return port === 0 && host !== "";
 }
 
-/** @throws {Error} where it makes no sense */
+/** @throws {ResourceError} where it makes no sense */
 export function assignmentOf(message: AssignmentMessage): Assignment {
   const localities = message.endpoints.map((one): LocalityEndpoints => {
     const { region = "", zone = "", sub_zone = "" } = one.locality ?? {};
-    if (one.priority > maxPriority) throw new Error(`priority ${one.priority} is above ${maxPriority}`);
+    if (one.priority > maxPriority) {
+      throw new ResourceError(`priority ${one.priority} is above ${maxPriority}`);
+    }
     if (one.load_balancing_weight?.value === 0) {
-      throw new Error(`the weight of locality ${region}/${zone}/${sub_zone} is 0`);
+      throw new ResourceError(`the weight of locality ${region}/${zone}/${sub_zone} is 0`);
     }
     return {
       locality: `${region}/${zone}/${sub_zone}`,
@@ -53,7 +56,7 @@ export function assignmentOf(message: AssignmentMessage): Assignment {
   for (const { priority, weight } of localities) {
     const sum = (sums.get(priority) ?? 0) + weight;
     if (sum > maxWeight) {
-      throw new Error(
+      throw new ResourceError(
         `the weights of the localities of priority ${priority} add up to more than ${maxWeight}`,
       );
     }
@@ -68,7 +71,7 @@ export function assignmentOf(message: AssignmentMessage): Assignment {
 
 function endpointOf({ endpoint, health_status, load_balancing_weight }: EndpointMessage): LbEndpoint {
   const { host, port, via } = decodeAddress(endpoint?.address ?? null, "an endpoint");
-  if (load_balancing_weight?.value === 0) throw new Error(`the weight of endpoint ${host} is 0`);
+  if (load_balancing_weight?.value === 0) throw new ResourceError(`the weight of endpoint ${host} is 0`);
   const additional = endpoint?.additional_addresses ?? [];
   return {
     host,

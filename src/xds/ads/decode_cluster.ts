@@ -1,7 +1,8 @@
 /** Cluster → model. */
 
-import { clusterType } from "../proto/mod.ts";
+import { ResourceError } from "../resource_error.ts";
 import { assignmentOf } from "./decode_assignment.ts";
+import { clusterType } from "./messages.ts";
 import type { Cluster } from "./model.ts";
 
 const types = ["STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST"] as const;
@@ -17,11 +18,11 @@ const lbPolicies: Readonly<Record<number, string>> = {
 /** RoutingPriority: TCP connections are of the default priority. */
 const defaultPriority = 0;
 
-/** @throws {Error} where it makes no sense */
+/** @throws {ResourceError} where it makes no sense */
 export function decodeCluster(bytes: Uint8Array): Cluster {
   const message = clusterType.decode(bytes);
   const { name } = message;
-  if (name === "") throw new Error("the name is empty");
+  if (name === "") throw new ResourceError("the name is empty");
   const type = message.cluster_type?.name || (types[message.type] ?? String(message.type));
   const thresholds = message.circuit_breakers?.thresholds ?? [];
   const common = message.common_lb_config;

@@ -1,27 +1,28 @@
 /** Listener → model. */
 
+import type { Any } from "../proto/mod.ts";
+import { ResourceError } from "../resource_error.ts";
+import { decodeAddress, decodeRange } from "./decode_address.ts";
+import { routeTableOf } from "./decode_route.ts";
 import {
-  type Any,
   type FilterChainMatchMessage,
   type FilterChainMessage,
   httpConnectionManagerType,
   listenerType,
   type TcpProxyMessage,
   tcpProxyType,
-} from "../proto/mod.ts";
-import { decodeAddress, decodeRange } from "./decode_address.ts";
-import { routeTableOf } from "./decode_route.ts";
-import type { ChainAction, ChainMatch, FilterChain, HostPort, Listener } from "./model.ts";
+} from "./messages.ts";
+import type { ChainAction, ChainMatch, FilterChain, HostPort, Listener, Target } from "./model.ts";
 
 const directions = ["", "INBOUND", "OUTBOUND"];
 const tcpProxyUrl = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
 const httpConnectionManagerUrl =
   "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 
-/** @throws {Error} where it makes no sense */
+/** @throws {ResourceError} where it makes no sense */
 export function decodeListener(bytes: Uint8Array): Listener {
   const message = listenerType.decode(bytes);
-  if (message.name === "") throw new Error("the name is empty");
+  if (message.name === "") throw new ResourceError("the name is empty");
   const withoutAddress = message.internal_listener !== null || message.api_listener !== null;
   const address = message.address === null && withoutAddress
     ? undefined
@@ -90,24 +91,22 @@ function actionOf({ filters }: FilterChainMessage): ChainAction {
 }
 
 function tcpActionOf(message: TcpProxyMessage): ChainAction {
-  if (message.tunneling_config !== null) return { kind: "other", what: "a tunnel" };
   const [policy] = message.hash_policy;
   const hash = policy?.source_ip ? "sourceIp" : policy?.filter_state ? "filterState" : "";
-  const weighted = message.weighted_clusters?.clusters;
-  if (weighted !== undefined) {
-    const bad = weighted.find(({ name, weight }) => name === "" || weight === 0);
-    if (weighted.length === 0 || bad !== undefined) {
-      throw new Error("a TCP proxy's weighted clusters need a name and a weight above 0 each");
-    }
-    const clusters = weighted.map(({ name, weight }) => ({ name, weight }));
-    return { kind: "tcp", target: { weighted: true, clusters }, hash };
+  const tunnel = message.tunneling_config !== null;
+  return { kind: "tcp", target: tcpTargetOf(message), hash, tunnel };
+}
+
+function tcpTargetOf({ cluster, weighted_clusters }: TcpProxyMessage): Target {
+  if (weighted_clusters === null) {
+    if (cluster === "") throw new ResourceError("a TCP proxy names no cluster");
+    return { weighted: false, clusters: [{ name: cluster, weight: 1 }] };
   }
-  if (message.cluster === "") throw new Error("a TCP proxy names no cluster");
-  return {
-    kind: "tcp",
-    target: { weighted: false, clusters: [{ name: message.cluster, weight: 1 }] },
-    hash,
-  };
+  const { clusters } = weighted_clusters;
+  if (clusters.length === 0 || clusters.some(({ name, weight }) => name === "" || weight === 0)) {
+    throw new ResourceError("a TCP proxy's weighted clusters need a name and a weight above 0 each");
+  }
+  return { weighted: true, clusters: clusters.map(({ name, weight }) => ({ name, weight })) };
 }
 
 function httpActionOf({ value }: Any): ChainAction {
@@ -115,10 +114,10 @@ function httpActionOf({ value }: Any): ChainAction {
   if (route_config !== null) return { kind: "inline", routes: routeTableOf(route_config) };
   if (rds !== null) {
     if (rds.route_config_name === "") {
-      throw new Error("an HTTP connection manager asks for routes without a name");
+      throw new ResourceError("an HTTP connection manager asks for routes without a name");
     }
     return { kind: "rds", route: rds.route_config_name };
   }
   if (scoped_routes !== null) return { kind: "other", what: "scoped routes" };
-  throw new Error("an HTTP connection manager has no routes");
+  throw new ResourceError("an HTTP connection manager has no routes");
 }

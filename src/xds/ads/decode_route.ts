@@ -1,28 +1,31 @@
 /** RouteConfiguration → model. */
 
+import { ResourceError } from "../resource_error.ts";
 import {
   type RouteConfigurationMessage,
   routeConfigurationType,
   type RouteMatchMessage,
   type RouteMessage,
   type VirtualHostMessage,
-} from "../proto/mod.ts";
+} from "./messages.ts";
 import type { RouteTable, Target, VirtualHost } from "./model.ts";
 
-/** @throws {Error} where it makes no sense */
+/** @throws {ResourceError} where it makes no sense */
 export function decodeRoute(bytes: Uint8Array): RouteTable {
   const routes = routeTableOf(routeConfigurationType.decode(bytes));
-  if (routes.name === "") throw new Error("the name is empty");
+  if (routes.name === "") throw new ResourceError("the name is empty");
   return routes;
 }
 
-/** @throws {Error} where it makes no sense */
+/** @throws {ResourceError} where it makes no sense */
 export function routeTableOf({ name, virtual_hosts }: RouteConfigurationMessage): RouteTable {
   const domains = new Set<string>();
   for (const host of virtual_hosts) {
-    if (host.domains.length === 0) throw new Error(`virtual host ${host.name} has no domains`);
+    if (host.domains.length === 0) throw new ResourceError(`virtual host ${host.name} has no domains`);
     for (const domain of host.domains) {
-      if (domains.has(domain.toLowerCase())) throw new Error(`domain ${domain} is in two virtual hosts`);
+      if (domains.has(domain.toLowerCase())) {
+        throw new ResourceError(`domain ${domain} is in two virtual hosts`);
+      }
       domains.add(domain.toLowerCase());
     }
   }
@@ -45,7 +48,7 @@ function targetOf({ name, route }: RouteMessage): Target | undefined {
     const clusters = weighted.map(({ name, weight }) => ({ name, weight: weight?.value ?? 0 }));
     if (clusters.some((cluster) => cluster.name === "")) return undefined;
     if (clusters.every(({ weight }) => weight === 0)) {
-      throw new Error(`the weights of route ${name} add up to 0`);
+      throw new ResourceError(`the weights of route ${name} add up to 0`);
     }
     return { weighted: true, clusters };
   }

@@ -165,7 +165,7 @@ function targetOfChain(
   routes: ReadonlyMap<string, RouteTable>,
   note: (text: string) => void,
 ): Named | undefined {
-  if (action.kind === "tcp") return { target: action.target, name: "" };
+  if (action.kind === "tcp") return action.tunnel ? undefined : { target: action.target, name: "" };
   if (action.kind === "other") return undefined;
   const table = action.kind === "inline" ? action.routes : routes.get(action.route);
   if (table === undefined) return undefined;
@@ -201,6 +201,10 @@ function readWildcard(
     if (match.destinationPort !== 0 && match.destinationPort !== port) return [];
     if (action.kind === "other") {
       note(`a filter chain with ${action.what}: left alone`);
+      return [];
+    }
+    if (action.kind === "tcp" && action.tunnel) {
+      note("a tunnel: left alone");
       return [];
     }
     if (action.kind === "tcp") return readWildcardTcp(chain, action.target, port, family, note);

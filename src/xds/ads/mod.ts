@@ -1,3 +1,3 @@
 /** Mode ads: the state-of-the-world variant of xDS, and what it says as a mesh. */
 
-export { type AdsOptions, createAds } from "./ads.ts";
+export { createAdsProtocol } from "./protocol.ts";

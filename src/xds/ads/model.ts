@@ -73,7 +73,13 @@ export interface Target {
 
 /** What a filter chain does with a connection. */
 export type ChainAction =
-  | { readonly kind: "tcp"; readonly target: Target; readonly hash: "sourceIp" | "filterState" | "" }
+  | {
+    readonly kind: "tcp";
+    readonly target: Target;
+    readonly hash: "sourceIp" | "filterState" | "";
+    /** Connections are wrapped in HTTP CONNECT. */
+    readonly tunnel: boolean;
+  }
   /** HTTP by routes that are subscribed by name. */
   | { readonly kind: "rds"; readonly route: string }
   /** HTTP by routes that stand in the listener. */

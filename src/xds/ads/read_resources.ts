@@ -2,7 +2,8 @@
 
 import { createHash } from "node:crypto";
 import { anyType, resourceType } from "../proto/mod.ts";
-import { nameInBroken, ResourceError } from "./resource_error.ts";
+import { ResourceError } from "../resource_error.ts";
+import { nameInBroken } from "./name_in_broken.ts";
 import type { ResourceType } from "./resource_types.ts";
 
 /** A resource as it came. */
@@ -13,11 +14,17 @@ export interface Received<T> {
   readonly digest: string;
 }
 
-/** Resources by name, or what is wrong with some of them. */
+/** Why a resource cannot be accepted. */
+export interface Refusal {
+  /** "" where it has none that could be read. */
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** Resources by name, and what is wrong with others. */
 export interface ReadResources<T> {
   readonly received: ReadonlyMap<string, Received<T>>;
-  /** Then nothing of the response is to be applied. */
-  readonly errors: readonly ResourceError[];
+  readonly refusals: readonly Refusal[];
 }
 
 const wrapperUrl = "type.googleapis.com/envoy.service.discovery.v3.Resource";
@@ -34,50 +41,41 @@ export async function readResources<T extends { readonly name: string }>(
   pause: () => Promise<void> | undefined,
 ): Promise<ReadResources<T>> {
   const received = new Map<string, Received<T>>();
-  const errors: ResourceError[] = [];
+  const refusals: Refusal[] = [];
   for (const bytes of resources) {
-    try {
-      const digest = createHash("sha256").update(bytes).digest("base64");
-      const value = held.get(digest) ?? decodeResource(type, bytes);
-      if (received.has(value.name)) throw new ResourceError(value.name, "is in the response twice");
-      received.set(value.name, { name: value.name, value, digest });
-    } catch (error) {
-      if (!(error instanceof ResourceError)) throw error;
-      errors.push(error);
-    }
+    const digest = createHash("sha256").update(bytes).digest("base64");
+    const known = held.get(digest);
+    const read = known === undefined ? readResource(type, bytes) : { value: known };
+    if ("reason" in read) refusals.push(read);
+    else if (received.has(read.value.name)) {
+      refusals.push({ name: read.value.name, reason: "it is in the response more than once" });
+    } else received.set(read.value.name, { name: read.value.name, value: read.value, digest });
     await pause();
   }
-  return { received, errors };
+  return { received, refusals };
 }
 
-/** @throws {ResourceError} */
-function decodeResource<T>(type: ResourceType<T>, bytes: Uint8Array): T {
-  const value = unwrap(type, bytes);
-  try {
-    return type.decode(value);
-  } catch (cause) {
-    throw new ResourceError(nameInBroken(value), reasonOf(cause), { cause });
-  }
-}
-
-/** The resource itself: it may come in a wrapper that gives it a name once more. @throws {ResourceError} */
-function unwrap<T>(type: ResourceType<T>, bytes: Uint8Array): Uint8Array {
+function readResource<T>(type: ResourceType<T>, bytes: Uint8Array): { readonly value: T } | Refusal {
   let any;
   try {
     any = anyType.decode(bytes);
+    // It may come in a wrapper, which gives it a name once more.
     if (any.type_url === wrapperUrl) any = resourceType.decode(any.value).resource;
-  } catch (cause) {
-    throw new ResourceError("", reasonOf(cause), { cause });
+  } catch (error) {
+    return { name: "", reason: `it cannot be read: ${messageOf(error)}` };
   }
   if (any?.type_url !== type.typeUrl) {
-    throw new ResourceError(
-      "",
-      `is of type ${JSON.stringify(any?.type_url ?? "")}, expected ${type.typeUrl}`,
-    );
+    return { name: "", reason: `it is a ${JSON.stringify(any?.type_url ?? "")}, expected a ${type.typeUrl}` };
   }
-  return any.value;
+  try {
+    return { value: type.decode(any.value) };
+  } catch (error) {
+    const name = nameInBroken(any.value);
+    if (error instanceof ResourceError) return { name, reason: error.message };
+    return { name, reason: `its contents cannot be read: ${messageOf(error)}` };
+  }
 }
 
-function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

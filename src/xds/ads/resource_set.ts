@@ -1,8 +1,7 @@
 /** What is held of one type: accepted resources, versions, rejections, and how its subscription on the present stream stands. */
 
 import type { Collection, Rejection, StoredResource, TypeState } from "../protocol.ts";
-import type { Received } from "./read_resources.ts";
-import type { ResourceError } from "./resource_error.ts";
+import type { Received, Refusal } from "./read_resources.ts";
 import type { ResourceType } from "./resource_types.ts";
 
 /** An accepted resource. */
@@ -30,7 +29,7 @@ export interface ResourceSet<T> {
   count(nonce: string, now: Date): void;
   /** @returns the names of what is new, different or gone */
   accept(received: Iterable<Received<T>>, version: string, now: Date): string[];
-  reject(errors: readonly ResourceError[], version: string, now: Date): void;
+  reject(refusals: readonly Refusal[], version: string, now: Date): void;
   /** Forgets all but these names. */
   keepOnly(names: ReadonlySet<string>): void;
 }
@@ -104,16 +103,10 @@ export function createResourceSet<T>(type: ResourceType<T>): ResourceSet<T> {
       else rejections.clear();
       return [...changed, ...gone];
     },
-    reject: (errors, refused, now) => {
+    reject: (refusals, refused, now) => {
       nacks++;
-      for (const { resource, message } of errors) {
-        rejections.set(resource, {
-          typeUrl: type.typeUrl,
-          name: resource,
-          version: refused,
-          reason: message,
-          at: now,
-        });
+      for (const { name, reason } of refusals) {
+        rejections.set(name, { typeUrl: type.typeUrl, name, version: refused, reason, at: now });
       }
     },
     keepOnly: (names) => {

@@ -1,6 +1,5 @@
 /** Protobuf: the messages of an xDS stream, and how those of its resources are read. */
 
-export * from "./ads.ts";
 export * from "./discovery.ts";
 export { enumName } from "./enum_names.ts";
 export { createSchema, type MessageType, type Schema } from "./schema.ts";

@@ -5,7 +5,7 @@ import { createDelta, type DeltaChanges, type DeltaType, type HeldResource } fro
 import type { Node } from "../proto/mod.ts";
 import type { Collection, Protocol } from "../protocol.ts";
 import { ResourceError } from "../resource_error.ts";
-import { editInSlices } from "./edit_in_slices.ts";
+import { editInSlices } from "../edit_in_slices.ts";
 import { policyJson, serviceJson, workloadJson } from "./json.ts";
 import { addressType, addressUrl, authorizationType, authorizationUrl } from "./messages.ts";
 import { policyOf } from "./policy.ts";

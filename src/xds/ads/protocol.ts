@@ -8,37 +8,34 @@
  *   whole stream over a type that it does not know.
  */
 
-import { editSnapshot, emptySnapshot, serviceKey } from "../../mesh/mod.ts";
-import { discoveryRequestType, type Node, readEnvelope } from "../proto/mod.ts";
+import { editSnapshot, emptySnapshot, type MeshEdit, serviceKey } from "../../mesh/mod.ts";
+import { editInSlices } from "../edit_in_slices.ts";
+import { discoveryRequestType, type Envelope, EnvelopeError, type Node, readEnvelope } from "../proto/mod.ts";
 import type { Protocol } from "../protocol.ts";
 import { slices } from "../slices.ts";
 import { createMissing } from "./missing.ts";
-import { readResources } from "./read_resources.ts";
-import type { ResourceError } from "./resource_error.ts";
+import { readResources, type Refusal } from "./read_resources.ts";
 import { createResourceSet, type ResourceSet } from "./resource_set.ts";
 import { clusters, endpoints, listeners, routes } from "./resource_types.ts";
 import type { MissingName } from "./resources.ts";
 import type { ServiceChange } from "./service_book.ts";
 import { edsNamesOf, routeNamesOf } from "./subscriptions.ts";
-import { type Change, createTranslator } from "./translate.ts";
-
-export interface AdsOptions {
-  /** Who asks; told once on each stream. */
-  readonly node: Partial<Node>;
-  /** The network of the node. */
-  readonly network: string;
-}
+import { createTranslator } from "./translate.ts";
 
 const responseFields = { version: 1, resources: 2, typeUrl: 4, nonce: 5 };
 /** google.rpc.Code.INVALID_ARGUMENT. */
 const invalidArgument = 3;
-/** How many resources a NACK names. */
-const namedErrors = 5;
+/** Refused resources that a NACK names. */
+const maxNamed = 20;
 
 type AnySet = ResourceSet<{ readonly name: string }>;
 const noNames: ReadonlySet<string> = new Set();
 
-export function createAds({ node, network }: AdsOptions): Protocol {
+/**
+ * @param node who asks; told once on each stream
+ * @param network of the node: what the control plane says is about no other
+ */
+export function createAdsProtocol(node: Partial<Node>, network: string): Protocol {
   const cds = createResourceSet(clusters);
   const eds = createResourceSet(endpoints);
   const lds = createResourceSet(listeners);
@@ -57,7 +54,7 @@ export function createAds({ node, network }: AdsOptions): Protocol {
   let mesh = emptySnapshot();
   let complete = false;
 
-  const request = (set: AnySet, errors: readonly ResourceError[] = []): Uint8Array => {
+  const request = (set: AnySet, refusals: readonly Refusal[] = []): Uint8Array => {
     const names = wanted.get(set) ?? noNames;
     const first = asked.size === 0;
     asked.set(set, names);
@@ -67,8 +64,8 @@ export function createAds({ node, network }: AdsOptions): Protocol {
       type_url: set.type.typeUrl,
       resource_names: [...names],
       ...first && { node },
-      ...errors.length > 0 && {
-        error_detail: { code: invalidArgument, message: messageOf(errors, set.type.noun) },
+      ...refusals.length > 0 && {
+        error_detail: { code: invalidArgument, message: messageOf(refusals, set.type.noun) },
       },
     });
   };
@@ -103,8 +100,15 @@ export function createAds({ node, network }: AdsOptions): Protocol {
     complete ||= cds.version !== "" && lds.version !== "" && missing.settled;
   };
 
-  const applyServices = ({ changed, gone }: ServiceChange) => {
-    mesh = editSnapshot(mesh, { upsertServices: changed, removeServices: gone.map(serviceKey) });
+  const gaveUp = (name: MissingName) => missing.gaveUp(name);
+
+  /** A response of any other type gets no answer. */
+  const askedSet = (typeUrl: string): AnySet | undefined =>
+    sets.find((set) => set.type.typeUrl === typeUrl && asked.has(set));
+
+  const refuse = (set: AnySet, refusals: readonly Refusal[], version: string, now: Date): Uint8Array[] => {
+    set.reject(refusals, version, now);
+    return [request(set, refusals), ...follow(set, [])];
   };
 
   return {
@@ -122,27 +126,33 @@ export function createAds({ node, network }: AdsOptions): Protocol {
     },
     receive: async (bytes, now) => {
       const pause = slices();
-      const envelope = await readEnvelope(bytes, responseFields, pause);
-      const set = sets.find(({ type }) => type.typeUrl === envelope.typeUrl);
-      if (set === undefined || !asked.has(set)) return [];
-      set.count(envelope.nonce, now);
-      const { received, errors } = await readResources(set.type, envelope.resources, set.byDigest, pause);
-      if (errors.length > 0) {
-        set.reject(errors, envelope.version, now);
-        return [request(set, errors), ...follow(set, [])];
+      let envelope: Envelope;
+      try {
+        envelope = await readEnvelope(bytes, responseFields, pause);
+      } catch (error) {
+        if (!(error instanceof EnvelopeError) || error.nonce === "") throw error;
+        const set = askedSet(error.typeUrl);
+        if (set === undefined) throw error;
+        set.count(error.nonce, now);
+        return refuse(set, [{ name: "", reason: error.message }], "", now);
       }
+      const set = askedSet(envelope.typeUrl);
+      if (set === undefined) return [];
+      set.count(envelope.nonce, now);
+      const { received, refusals } = await readResources(set.type, envelope.resources, set.byDigest, pause);
+      if (refusals.length > 0) return refuse(set, refusals, envelope.version, now);
       const names = wanted.get(set);
       const accepted = [...received.values()].filter(({ name }) => !set.type.byName || names?.has(name));
       const changed = set.accept(accepted, envelope.version, now);
       const answers = [request(set), ...follow(set, changed)];
       if (changed.length > 0) {
-        const change: Change = set === eds
-          ? { all: false, assignments: changed }
-          : { all: true, assignments: [] };
-        const steps = translator.translate(change, gaveUp);
+        const steps = translator.translate(
+          set === eds ? { all: false, assignments: changed } : { all: true, assignments: [] },
+          gaveUp,
+        );
         let step = steps.next();
         for (; !step.done; step = steps.next()) await pause();
-        applyServices(step.value);
+        mesh = await editInSlices(mesh, editOf(step.value), pause);
       }
       noteMissing(now);
       return answers;
@@ -153,7 +163,7 @@ export function createAds({ node, network }: AdsOptions): Protocol {
       const steps = translator.translate({ all: true, assignments: [] }, gaveUp);
       let step = steps.next();
       while (!step.done) step = steps.next();
-      applyServices(step.value);
+      mesh = editSnapshot(mesh, editOf(step.value));
       noteMissing(now);
       return requests;
     },
@@ -179,10 +189,10 @@ export function createAds({ node, network }: AdsOptions): Protocol {
       return [...translator.notes, ...late.map((name) => `${name}: did not come`)];
     },
   };
+}
 
-  function gaveUp(name: MissingName): boolean {
-    return missing.gaveUp(name);
-  }
+function editOf({ changed, gone }: ServiceChange): MeshEdit {
+  return { upsertServices: changed, removeServices: gone.map(serviceKey) };
 }
 
 const noClusters = "an answer about clusters";
@@ -208,10 +218,10 @@ function sameNames(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
   return a.size === b.size && [...a].every((name) => b.has(name));
 }
 
-function messageOf(errors: readonly ResourceError[], noun: string): string {
-  const lines = errors.slice(0, namedErrors).map(({ resource, message }) =>
-    resource === "" ? `a ${noun}: ${message}` : `${noun} ${resource}: ${message}`
+function messageOf(refusals: readonly Refusal[], noun: string): string {
+  const lines = refusals.slice(0, maxNamed).map(({ name, reason }) =>
+    name === "" ? `a ${noun}: ${reason}` : `${noun} ${name}: ${reason}`
   );
-  if (errors.length > namedErrors) lines.push(`and ${errors.length - namedErrors} more`);
+  if (refusals.length > maxNamed) lines.push(`and ${refusals.length - maxNamed} more`);
   return lines.join("; ");
 }

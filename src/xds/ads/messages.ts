@@ -1,12 +1,11 @@
 /** The messages of the resources that mode ads asks for. */
 
-import address from "./address.proto" with { type: "text" };
-import cluster from "./cluster.proto" with { type: "text" };
-import endpoint from "./endpoint.proto" with { type: "text" };
-import listener from "./listener.proto" with { type: "text" };
-import route from "./route.proto" with { type: "text" };
-import type { Any } from "./discovery.ts";
-import { createSchema } from "./schema.ts";
+import address from "../proto/address.proto" with { type: "text" };
+import cluster from "../proto/cluster.proto" with { type: "text" };
+import endpoint from "../proto/endpoint.proto" with { type: "text" };
+import listener from "../proto/listener.proto" with { type: "text" };
+import route from "../proto/route.proto" with { type: "text" };
+import { type Any, createSchema } from "../proto/mod.ts";
 
 /** A message of which only its presence matters. */
 type Present = Record<never, never> | null;

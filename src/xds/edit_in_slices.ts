@@ -1,4 +1,4 @@
-import { editSnapshot, type MeshEdit, type Snapshot } from "../../mesh/mod.ts";
+import { editSnapshot, type MeshEdit, type Snapshot } from "../mesh/mod.ts";
 
 /** Values that one slice edits; so many take a few milliseconds. */
 const atATime = 1000;
