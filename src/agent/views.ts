@@ -81,7 +81,9 @@ export function serviceViews(datapath: Datapath, controller: Controller, network
       vips: service.vips.map((vip) => vip.network ? `${vip.network}/${vip.address}` : vip.address),
       ports: [...service.ports].map(([port, targetPort]) => ({ port, targetPort })),
       usable: Math.max(0, ...ports.map((port) => port.tier?.rows.length ?? 0)),
-      members: snapshot.members.get(key)?.size ?? 0,
+      members: service.assigned === null
+        ? snapshot.members.get(key)?.size ?? 0
+        : Math.max(0, ...[...service.assigned.values()].map((tiers) => tiers.flat().length)),
       connections: applied ? sum(hits, indexesOf(applied)) : 0,
       refused: sum(refusals, ports.map((port) => port.id)),
       note: noteOf(service, applied, network, () => compiled(controller, key)),

@@ -12,6 +12,7 @@ import {
   vipKey,
 } from "../mesh/mod.ts";
 import { type Place, tiersOf } from "../locality/mod.ts";
+import { compileAssigned } from "./assigned.ts";
 import { type Candidate, candidatesOf, type Reach, reachOf } from "./candidate.ts";
 import type {
   AsideEndpoints,
@@ -42,7 +43,8 @@ const udp = 17;
  *
  * Only VIPs and ranges that are on the node's network and that the service owns get frontends. A service that needs a waypoint
  * or has mode Passthrough has no service ports, and its VIPs are left alone. A service port 0 is ignored: nobody
- * connects to it. Endpoints are in tiers by rank (src/locality), nearest first.
+ * connects to it. Endpoints are in tiers by rank (src/locality), nearest first; those that a source assigned itself are in its tiers,
+ * and such a service has frontends for TCP to its ports and no others.
  *
  * A workload that takes no part is among `excluded` once for every service port and family, with the first reason
  * that holds in this order: unhealthy, other network, no address of this family, excluded by ipFamilies, target
@@ -71,14 +73,18 @@ export function compileService(
   const compiled = families.flatMap((family) => {
     const reaches = candidates.map((candidate) => reachOf(candidate, service, node, family));
     return portContexts(service, key, node, family, aside).map((context) =>
-      compilePort(context, key, candidates, reaches)
+      service.assigned === null
+        ? compilePort(context, key, candidates, reaches)
+        : compileAssigned(context, key, service.assigned.get(context.port) ?? [])
     );
   });
   const ports = [...service.ports.keys()].filter((port) => port !== 0);
   return {
     service: key,
     servicePorts: compiled.map(({ servicePort }) => servicePort),
-    frontends: vips.flatMap((address) => frontendsOf(key, address, ports)),
+    frontends: vips.flatMap((address) =>
+      service.assigned === null ? frontendsOf(key, address, ports) : frontendsOfAssigned(key, address, ports)
+    ),
     excluded: compiled.flatMap(({ excluded }) => excluded),
     left: null,
   };
@@ -163,6 +169,19 @@ function compilePort(
 
 function frontendOfAllPorts(address: string, target: FrontendTarget): DesiredFrontend {
   return { address, port: 0, protocol: 0, target };
+}
+
+/** TCP only; a range needs something that says what becomes of its other ports, a VIP does not. */
+function frontendsOfAssigned(
+  service: ServiceKey,
+  address: string,
+  ports: readonly number[],
+): DesiredFrontend[] {
+  const listed = ports.map((port): DesiredFrontend => {
+    const key = servicePortKey(service, port, familyOf(address));
+    return { address, port, protocol: tcp, target: { kind: "servicePort", key } };
+  });
+  return address.includes("/") ? [frontendOfAllPorts(address, { kind: "leave" }), ...listed] : listed;
 }
 
 function frontendsOf(service: ServiceKey, address: string, ports: readonly number[]): DesiredFrontend[] {

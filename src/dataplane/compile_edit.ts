@@ -33,7 +33,7 @@ export interface CompileInput {
  * Compiles the difference between two inputs for a service that is the same in both, with the same VIPs: only members, and who of them
  * is set aside, may differ. Ports of families of which the service owns no VIP are among the edits too; nothing is applied of them.
  *
- * @returns `undefined` where the service names endpoints itself: then members do not stand alone, and it is compiled whole
+ * @returns `undefined` where the service has endpoints of its own: then members do not stand alone, and it is compiled whole
  */
 export function compileEdit(
   before: CompileInput,
@@ -41,7 +41,7 @@ export function compileEdit(
   key: ServiceKey,
 ): ServiceEdit | undefined {
   const service = after.snapshot.services.get(key);
-  if (service === undefined || service.endpoints.length > 0) return undefined;
+  if (service === undefined || service.endpoints.length > 0 || service.assigned !== null) return undefined;
   const asideBefore = before.aside.get(key);
   const asideAfter = after.aside.get(key);
   const members = changedMembers(before, after, key);

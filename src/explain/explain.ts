@@ -78,12 +78,20 @@ export function explain(to: Destination, options: ExplainOptions): Explanation {
   return { ...explainFor(to, options), node: { network, ...locality, node, clusterId } };
 }
 
+/** A service with assigned endpoints has no say in ports that it does not list. */
+function leavesPort({ assigned }: Service, port: number): boolean {
+  return assigned !== null && !assigned.has(port);
+}
+
 type Answer = Omit<Explanation, "node">;
 
 function explainFor(to: Destination, options: ExplainOptions): Answer {
   const { snapshot, place: { network } } = options;
-  const owner = ownerOfVip(snapshot, network, to.address) ??
-    ownerOfAddress(snapshot, network, to.address);
+  const ofVip = ownerOfVip(snapshot, network, to.address);
+  const ofRange = ofVip === undefined || leavesPort(ofVip, to.port)
+    ? ownerOfAddress(snapshot, network, to.address)
+    : undefined;
+  const owner = ofRange ?? ofVip;
   if (owner) return explainService(to, owner, options);
   const workload = workloadAt(options.workloads, network, to.address);
   if (workload === undefined) return nothing;
@@ -101,12 +109,16 @@ function explainService(to: Destination, service: Service, options: ExplainOptio
     families: [familyOf(to.address)],
     aside: options.aside?.get(key),
   });
-  const mode = service.loadBalancer?.mode ?? "Standard";
+  const mode = service.assigned ? "Assigned" : service.loadBalancer?.mode ?? "Standard";
   const whose = { ...nothing, service: key, mode };
   if (desired.left) return { ...whose, outcome: "passthrough", reason: desired.left };
   const family = familyOf(to.address);
   const port = desired.servicePorts.find((one) => one.port === to.port && one.family === family);
   const isUdp = options.protocol === "UDP";
+  if (service.assigned && (isUdp || !port)) {
+    const reason = port ? "UDP is left alone" : `port ${to.port} is not listed: left alone`;
+    return { ...whose, outcome: "passthrough", reason };
+  }
   if (!port) {
     const reason = `port ${to.port} is not listed`;
     return isUdp
@@ -140,6 +152,7 @@ function byUid(a: { readonly uid: string }, b: { readonly uid: string }): number
 }
 
 function reasonOf(service: Service, tiers: number): string {
+  if (service.assigned && tiers > 1) return `the nearest of ${tiers} tiers`;
   switch (service.loadBalancer?.mode) {
     case "Strict":
       return "strict: endpoints that agree with the node in every preference";
