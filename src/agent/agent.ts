@@ -1,10 +1,9 @@
 /**
- * The agent's life: take over or start, put the first configuration into the kernel, attach, follow the mesh file, and leave
- * the kernel serving (or not) at the end.
+ * The agent's life: take over or start, put the first configuration into the kernel, attach, follow the source, and leave the
+ * kernel serving (or not) at the end.
  */
 
 import { closeFd, lockFile, mountBpffs, openDirectory, openShim, type Shim } from "../../ffi/mod.ts";
-import { readMeshFile, watchFile } from "../config/mod.ts";
 import {
   type Controller,
   createController,
@@ -27,12 +26,13 @@ import { agentStatus } from "./agent_status.ts";
 import { detachAll } from "./detach.ts";
 import type { AgentOptions } from "./options.ts";
 import { probePublishThreads } from "./publish_threads.ts";
-import { watchRefusals } from "./refusals.ts";
+import { type Refusals, watchRefusals } from "./refusals.ts";
 import { runtimePaths } from "./runtime_paths.ts";
 import { explainView } from "./explain_view.ts";
 import { logFlushes } from "./flush_log.ts";
 import { recordsView } from "./records_view.ts";
-import { createSource, followFile } from "./source.ts";
+import { openFileSource } from "./file_source.ts";
+import type { Source } from "./source.ts";
 import { endpointViews, serviceViews, workloadViews } from "./views.ts";
 
 /** How the agent leaves the kernel. */
@@ -60,9 +60,7 @@ export async function runAgent(
       "run it with sudo",
     );
   }
-  // Watched from before it is first read, so that no change falls between the two.
-  const changes = watchFile(options.meshFile, { signal });
-  const meshFile = await readMeshFile(options.meshFile, { maxBytes: options.maxMeshBytes });
+  const source = await openSource(options.source, log, signal);
   using stack = new DisposableStack();
   const shim = openShim();
   const cgroup = openCgroup(shim, options.cgroup);
@@ -95,31 +93,17 @@ export async function runAgent(
   warnOfOtherSize(datapath, options.socketSizes, log);
 
   const startedAt = new Date();
-  const source = createSource(options.meshFile, log);
   const node = createNodeFinder(options.node);
-  const controller = createController({
-    datapath,
-    node: (snapshot) => node.place(snapshot),
-    onFlush: logFlushes(log, datapath, node, options.maxRecords),
-    onError: (message, retryInMs) => log.error(message, { retryInMs }),
-  });
+  const said = logFlushes(log, datapath, node, options.maxRecords);
+  /** Attached, or cannot be. */
+  const began = Promise.withResolvers<void>();
+  began.promise.catch(() => {}); // nobody waits for it any more where the agent is stopped first
   let attached = false;
-  const admin = serveAdmin(runtime.socket, {
-    status: () =>
-      agentStatus({ shim, options, paths, cgroup, datapath, controller, node, source, startedAt, attached }),
-    services: () => serviceViews(datapath, controller, options.node.network),
-    workloads: () => workloadViews(controller.state.applied),
-    endpoints: (service) => endpointViews(datapath, controller, service, options.node.network),
-    explain: (to, protocol) => explainView(controller, to, protocol),
-    records: () => recordsView(datapath, options.watermarks),
-  });
+  let refusals: Refusals | undefined;
   const timers: ReturnType<typeof setInterval>[] = [];
-  try {
-    controller.submit(source.accept(meshFile));
-    await controller.idle();
-    if (controller.state.error) {
-      throw new HostError(controller.state.error, "weft doctor tells what this host can do");
-    }
+
+  /** Once, when the first configuration is in the kernel, and before a second one is on its way there. */
+  function begin(): void {
     for (const { hook, was } of datapath.attach()) {
       const why = was === "severed" ? "its cgroup was removed" : "it was on another cgroup";
       log.warn(`replaced the link on ${hook}: ${why}`, { cgroup: options.cgroup });
@@ -128,25 +112,59 @@ export async function runAgent(
     for (const name of foreignLayouts(paths)) removePins(`${paths.root}/${name}`);
     log.info("serving", { cgroup: options.cgroup, pinRoot: paths.root, socket: runtime.socket });
 
-    const refusals = watchRefusals(shim, datapath.maps!.eventsFd, log);
-    stack.defer(() => refusals.close());
-    timers.push(setInterval(() => refusals.read(), refusalsEveryMs));
+    const watched = refusals = watchRefusals(shim, datapath.maps!.eventsFd, log);
+    timers.push(setInterval(() => watched.read(), refusalsEveryMs));
     timers.push(setInterval(() => sweep(datapath, log), sweepEveryMs));
     if (options.auditEveryMs > 0) {
       timers.push(oneAtATime(() => auditRecords(datapath, controller, log), options.auditEveryMs));
     }
+    began.resolve();
+  }
+
+  const controller = createController({
+    datapath,
+    node: (snapshot) => node.place(snapshot),
+    onFlush: (report, first) => {
+      said(report, first);
+      if (attached) return;
+      try {
+        begin();
+      } catch (error) {
+        began.reject(error);
+      }
+    },
+    onError: (message, retryInMs) => {
+      log.error(message, { retryInMs });
+      if (attached || source.mayWait) return;
+      began.reject(new HostError(message, "weft doctor tells what this host can do"));
+    },
+  });
+  const admin = serveAdmin(runtime.socket, {
+    status: () =>
+      agentStatus({ shim, options, paths, cgroup, datapath, controller, node, source, startedAt, attached }),
+    services: () => serviceViews(datapath, controller, options.node.network),
+    workloads: () => workloadViews(controller.state.applied),
+    endpoints: (service) => endpointViews(datapath, controller, service, options.node.network),
+    explain: (to, protocol) => explainView(controller, to, protocol),
+    records: () => recordsView(datapath, options.watermarks),
+    resources: (only) => source.resources(only),
+  });
+  try {
     const ended = new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
       signal.addEventListener("abort", () => resolve(), { once: true });
     });
-    await Promise.race([ended, followFile(options, changes, source, controller)]);
-    refusals.read();
+    const following = source.follow((snapshot) => controller.submit(snapshot), signal);
+    await Promise.race([ended, following, began.promise]);
+    await Promise.race([ended, following]);
+    refusals?.read();
   } finally {
     for (const timer of timers) clearInterval(timer);
     await controller.stop().catch((error) =>
       log.error("the last flush left something undone", { reason: String(error) })
     );
     await admin.close();
+    refusals?.close();
   }
   if (leave() === "detach") {
     const count = detachAll(shim, paths);
@@ -154,6 +172,18 @@ export async function runAgent(
   } else {
     log.info("stopped; the kernel goes on serving (weft detach removes everything)");
   }
+}
+
+/** @throws {MeshFileError} */
+async function openSource(
+  options: AgentOptions["source"],
+  log: Logger,
+  signal: AbortSignal,
+): Promise<Source> {
+  if (options.kind === "file") return await openFileSource(options, log, signal);
+  // Imported here: gRPC takes a while to load, and a file needs none of it.
+  const { createXdsSource } = await import("./xds_source.ts");
+  return createXdsSource(options, log);
 }
 
 function sweep({ sockets }: Datapath, log: Logger): void {

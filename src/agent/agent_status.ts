@@ -11,7 +11,7 @@ import type { Source } from "./source.ts";
 /** What the status is made of. */
 export interface StatusParts {
   readonly shim: Shim;
-  readonly options: Pick<AgentOptions, "version" | "meshFile" | "node" | "cgroup" | "maxRecords">;
+  readonly options: Pick<AgentOptions, "version" | "node" | "cgroup" | "maxRecords">;
   readonly paths: PinPaths;
   readonly cgroup: { readonly id: bigint };
   readonly datapath: Datapath;
@@ -44,7 +44,8 @@ export function agentStatus(parts: StatusParts): StatusResponse {
   };
   const errors = [
     ...bad.map((program) => `the link on ${program.hook} is ${program.state}: restart the agent`),
-    ...[source.error, state.error].filter((error) => error !== undefined),
+    ...source.errors,
+    ...state.error === undefined ? [] : [state.error],
   ];
   return {
     ready: parts.attached && bad.length === 0 && state.firstFlushDone,
@@ -52,7 +53,7 @@ export function agentStatus(parts: StatusParts): StatusResponse {
       pid: Deno.pid,
       version: options.version,
       startedAt: parts.startedAt.toISOString(),
-      source: options.meshFile,
+      source: source.name,
       ...placeView(state.place ?? placeOn(options.node.network)),
     },
     pinRoot: paths.root,
@@ -67,6 +68,7 @@ export function agentStatus(parts: StatusParts): StatusResponse {
       workloads: state.applied.workloads.size,
       policies: state.applied.policies.size,
     },
+    controlPlane: source.controlPlane ?? null,
     flushes: state.flushes,
     lastFlush: state.lastFlush
       ? {

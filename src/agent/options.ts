@@ -1,13 +1,14 @@
 import type { MeshSizes, SocketSizes } from "../dataplane/mod.ts";
 import type { NodeOptions } from "../locality/mod.ts";
+import type { FileSourceOptions } from "./file_source.ts";
+import type { XdsSourceOptions } from "./xds_source.ts";
 import type { Watermarks } from "../records/mod.ts";
 
 /** What an agent is told at its start. */
 export interface AgentOptions {
   readonly version: string;
-  readonly meshFile: string;
-  /** The most that the mesh file may have, in bytes. */
-  readonly maxMeshBytes: number;
+  /** Where it learns the mesh. */
+  readonly source: FileSourceOptions | XdsSourceOptions;
   /** The cgroup's directory. */
   readonly cgroup: string;
   readonly pinRoot: string;

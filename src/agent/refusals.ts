@@ -8,12 +8,19 @@ import type { Logger } from "../observe/log.ts";
 /** Lines a reading; the rest is counted in one more. */
 const maxLines = 10;
 
+/** A reader of refusals. */
+export interface Refusals {
+  /** Reads what came since the last call. */
+  read(): void;
+  close(): void;
+}
+
 /**
  * Reads what came since the last call, and logs one line for each destination and program.
  *
  * @returns the function that reads, and one that closes the ring
  */
-export function watchRefusals(shim: Shim, eventsFd: number, log: Logger): { read(): void; close(): void } {
+export function watchRefusals(shim: Shim, eventsFd: number, log: Logger): Refusals {
   const ring = openRing(shim, eventsFd, workload.refusalEvent, eventsSize);
   const text = new TextDecoder();
   return {

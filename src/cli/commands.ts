@@ -7,6 +7,7 @@ import { endpointsCommand } from "./endpoints.ts";
 import { explainCommand } from "./explain.ts";
 import { metricsCommand } from "./metrics.ts";
 import { recordsCommand } from "./records.ts";
+import { resourcesCommand } from "./resources.ts";
 import { runCommand } from "./run.ts";
 import { servicesCommand } from "./services.ts";
 import { statusCommand } from "./status.ts";
@@ -21,6 +22,7 @@ export const commands: readonly Command[] = [
   workloadsCommand,
   endpointsCommand,
   explainCommand,
+  resourcesCommand,
   recordsCommand,
   metricsCommand,
   detachCommand,

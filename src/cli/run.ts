@@ -7,6 +7,7 @@ import { exitCodes } from "./exit_codes.ts";
 import { Interrupted } from "./interrupted.ts";
 import { UsageError } from "./user_error.ts";
 import { version } from "./version.ts";
+import { refuseXdsFlags, xdsFlags, xdsOptions } from "./xds_flags.ts";
 
 const size = { kind: "integer", valueName: "N", minimum: 1, maximum: 2 ** 30 } as const;
 
@@ -17,14 +18,37 @@ const absolutePath = z.string().regex(/^\/[^\0]*$/, "must be an absolute path").
   path.replace(/(?<=.)\/+$/, "")
 );
 
+/** Where the mesh comes from: exactly one of both. */
+function sourceOptions(flags: Parameters<typeof refuseXdsFlags>[0] & { readonly mesh: string | undefined }) {
+  const { mesh, xds } = flags;
+  if (xds === undefined) refuseXdsFlags(flags);
+  if (mesh !== undefined && xds !== undefined) {
+    throw new UsageError(
+      "--mesh and --xds exclude each other",
+      "give one of them: a file, or a control plane",
+    );
+  }
+  if (xds !== undefined) return { xds };
+  if (mesh !== undefined) return { mesh, xds };
+  throw new UsageError("--mesh FILE or --xds ADDRESS is needed", "run: weft run --help");
+}
+
+/** This host's addresses, IPv4 first; those that others reach it at. */
+function hostAddresses(): string[] {
+  return Deno.networkInterfaces()
+    .filter(({ address }) => !/^(127\.|::1$|fe80:)/i.test(address))
+    .sort((a, b) => a.family < b.family ? -1 : a.family > b.family ? 1 : 0)
+    .map(({ address }) => address);
+}
+
 /** The command `weft run`. */
 export const runCommand = defineCommand({
   name: "run",
   summary: "run the agent: balance every connect() of a cgroup over the mesh's endpoints",
   description:
-    "Loads the BPF programs, puts the mesh file into the kernel and attaches to the cgroup; then stays in the " +
-    "foreground, follows the file, and logs one line per event. A file that is refused changes nothing: what was " +
-    "served goes on being served.\n\n" +
+    "Loads the BPF programs, puts the mesh into the kernel and attaches to the cgroup; then stays in the foreground, " +
+    "follows its source (a mesh file, or a control plane such as istiod), and logs one line per event. What is refused " +
+    "changes nothing: what was served goes on being served.\n\n" +
     "No packet passes through the agent. When it stops or dies the kernel serves on, and the next start takes over; " +
     "Ctrl-C on a terminal detaches, unless --keep is given.",
   flags: [
@@ -33,9 +57,9 @@ export const runCommand = defineCommand({
       name: "mesh",
       valueName: "FILE",
       env: "WEFT_MESH",
-      required: true,
-      help: "the mesh file (YAML): workloads, services, policies",
+      help: "the mesh file (YAML): workloads, services, policies; instead of --xds",
     },
+    ...xdsFlags,
     cgroupFlag,
     pinRootFlag,
     socketFlag,
@@ -130,6 +154,11 @@ export const runCommand = defineCommand({
   examples: [
     { command: "weft run --mesh examples/two-zones.yaml", help: "balance the whole node" },
     {
+      command: "weft run --xds istiod.istio-system.svc --xds-ca root-cert.pem --xds-token token",
+      help: "the mesh as istiod tells it",
+    },
+    { command: "weft run --xds localhost --plaintext", help: "istiod on this host, or forwarded to it" },
+    {
       command: "weft run --mesh mesh.yaml --cgroup /sys/fs/cgroup/system.slice --log-format json",
       help: "only what runs below one cgroup",
     },
@@ -159,16 +188,28 @@ export const runCommand = defineCommand({
     if (!pinRoot.success) {
       throw new UsageError(`--pin-root ${pinRoot.error.issues[0].message}`, "such as /sys/fs/bpf/weft");
     }
+    const source = sourceOptions(flags);
+    // The cluster's name for this node is most often the host's.
+    const hostname = Deno.hostname();
+    // A control plane names its clusters; its own is called so unless somebody decided otherwise.
+    const node = nodeOptions(
+      source.xds === undefined ? flags : { ...flags, "cluster-id": flags["cluster-id"] ?? "Kubernetes" },
+      hostname,
+    );
     await runAgent(
       {
         version,
-        meshFile: flags.mesh,
-        maxMeshBytes: flags["max-mesh-bytes"],
+        source: source.xds === undefined
+          ? { kind: "file", path: source.mesh, maxBytes: flags["max-mesh-bytes"] }
+          : xdsOptions({ ...flags, xds: source.xds }, node, {
+            hostname,
+            addresses: hostAddresses(),
+            env: (name) => Deno.env.get(name),
+          }),
         cgroup: flags.cgroup ?? cgroup2Mount(),
         pinRoot: pinRoot.data,
         socket: flags.socket,
-        // The cluster's name for this node is most often the host's.
-        node: nodeOptions(flags, Deno.hostname()),
+        node,
         sizes: {
           frontends: flags.frontends,
           // Two are reserved.

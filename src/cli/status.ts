@@ -90,6 +90,33 @@ function nodeWords(agent: NonNullable<StatusResponse["agent"]>): string {
   ].filter((word) => word !== "").join(", ");
 }
 
+type ControlPlane = NonNullable<StatusResponse["controlPlane"]>;
+
+function streamWords({ mode, connected, since, streams, error, complete }: ControlPlane): string {
+  return [
+    `mode ${mode}`,
+    connected ? `connected since ${since}` : `not connected since ${since}`,
+    `${streams} ${streams === 1 ? "stream" : "streams"} so far`,
+    ...complete ? [] : ["not everything has come yet"],
+    ...error === null ? [] : [`the last one ended: ${error}`],
+  ].join(", ");
+}
+
+function typesTable({ types }: ControlPlane, { style }: TextOutput): string {
+  return renderTable(
+    ["TYPE", "RESOURCES", "VERSION", "RESPONSES", "NACKS", "LAST RECEIVED"],
+    types.map((one): Cell[] => [
+      one.type,
+      one.resources,
+      one.version,
+      one.responses,
+      one.nacks === 0 ? 0 : { text: String(one.nacks), style: "yellow" },
+      one.lastReceived,
+    ]),
+    style,
+  );
+}
+
 function renderStatus(status: StatusResponse, out: TextOutput): string {
   const { style } = out;
   const { agent, mesh, lastFlush } = status;
@@ -109,6 +136,7 @@ function renderStatus(status: StatusResponse, out: TextOutput): string {
         ],
       ]
       : [],
+    ...status.controlPlane ? [["stream", streamWords(status.controlPlane)] as [string, string]] : [],
     [
       "last flush",
       lastFlush
@@ -148,10 +176,18 @@ function renderStatus(status: StatusResponse, out: TextOutput): string {
     items.length === 0 ? "" : `\n${style(colour, title)}\n${items.map((item) => `  ${item}\n`).join("")}`;
   return [
     lines,
+    status.controlPlane ? `\n${typesTable(status.controlPlane, out)}` : "",
     `\n${programs}`,
     status.maps.length > 0 ? `\n${maps}` : "",
     Object.keys(status.counters).length > 0 ? `\n${counters}` : "",
     list("needs waypoint (left alone)", status.needsWaypoint, "yellow"),
+    list(
+      "refused resources (their last good version is in force)",
+      (status.controlPlane?.rejected ?? []).map(({ type, name, reason }) =>
+        `${type} ${name || "?"}: ${reason}`
+      ),
+      "yellow",
+    ),
     list("warnings", status.warnings, "yellow"),
     list("errors", status.errors, "red"),
   ].join("");

@@ -13,6 +13,11 @@ export interface AdminViews {
   endpoints(service: string): EndpointsResponse | undefined;
   explain(to: Destination, protocol: "TCP" | "UDP"): Explanation;
   records(): RecordsResponse;
+  /**
+   * The pieces of a `ResourcesResponse`'s text; the known collections where `only` is none of them; `undefined` where no control plane is
+   * followed.
+   */
+  resources(only: string | undefined): AsyncIterable<string> | readonly string[] | undefined;
 }
 
 export interface AdminServer {
@@ -75,13 +80,15 @@ function answer(request: Request, views: AdminViews): Response {
       }
       case "/records":
         return Response.json(views.records());
+      case "/resources":
+        return resources(views, url.searchParams.get("type") ?? undefined);
       case "/metrics":
         return new Response(metricsText(views.status(), views.records()));
       default:
         return failure(
           404,
           `nothing answers at ${url.pathname}`,
-          "/status, /services, /workloads, /endpoints, /explain, /records, /metrics do",
+          "/status, /services, /workloads, /endpoints, /explain, /records, /resources, /metrics do",
         );
     }
   } catch (error) {
@@ -91,6 +98,22 @@ function answer(request: Request, views: AdminViews): Response {
       "the agent's log may say more",
     );
   }
+}
+
+function resources(views: AdminViews, only: string | undefined): Response {
+  const found = views.resources(only);
+  if (found === undefined) {
+    return failure(
+      404,
+      "this agent follows a mesh file, no control plane",
+      "weft services and weft workloads show it",
+    );
+  }
+  if (!(Symbol.asyncIterator in found)) {
+    return failure(404, `there is no type "${only}"`, `one of: ${found.join(", ")}`);
+  }
+  const body = ReadableStream.from(found).pipeThrough(new TextEncoderStream());
+  return new Response(body, { headers: { "content-type": "application/json" } });
 }
 
 function failure(status: number, error: string, remedy: string): Response {

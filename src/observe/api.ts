@@ -1,7 +1,7 @@
 /**
  * What the agent tells over its UNIX socket, as zod schemas: the server builds these values, the client checks them, and
  * `-o json` prints them. GET `/status`, `/services`, `/workloads`, `/endpoints?service=NAMESPACE/HOSTNAME`,
- * `/explain?to=ADDRESS:PORT&protocol=TCP`, `/records`; `/metrics` answers in the Prometheus text format.
+ * `/explain?to=ADDRESS:PORT&protocol=TCP`, `/records`, `/resources?type=COLLECTION`; `/metrics` answers in the Prometheus text format.
  */
 
 import { z } from "zod";
@@ -26,6 +26,40 @@ export const mapStatus = z.object({
   bytes: count,
 });
 
+/** The stream to a control plane, and what was received on it. */
+export const controlPlaneStatus = z.object({
+  address: z.string(),
+  mode: z.enum(["workload", "ads"]),
+  connected: z.boolean(),
+  /** Since when it is connected, or is not. */
+  since: z.string(),
+  /** Streams since the start of the agent. */
+  streams: count,
+  /** Why the last stream ended, until a later one has brought something. */
+  error: z.string().nullable(),
+  /** Something of every type has come: only from then on does the agent change the kernel. */
+  complete: z.boolean(),
+  types: z.array(z.object({
+    type: z.string(),
+    resources: count,
+    /** Of the newest response that was accepted. */
+    version: z.string(),
+    responses: count,
+    /** Responses that were rejected, as a whole or in part. */
+    nacks: count,
+    lastReceived: z.string().nullable(),
+  })),
+  /** Resources that are refused now; their last good version is in force. */
+  rejected: z.array(z.object({
+    type: z.string(),
+    name: z.string(),
+    version: z.string(),
+    reason: z.string(),
+    at: z.string(),
+  })),
+});
+export type ControlPlaneStatus = z.infer<typeof controlPlaneStatus>;
+
 export const statusResponse = z.object({
   /** The programs are attached and the first configuration is in the kernel. */
   ready: z.boolean(),
@@ -48,6 +82,8 @@ export const statusResponse = z.object({
   maps: z.array(mapStatus),
   counters: z.record(z.string(), count),
   mesh: z.object({ services: count, workloads: count, policies: count }).nullable(),
+  /** `null` where the source is a file. */
+  controlPlane: controlPlaneStatus.nullable(),
   flushes: count,
   lastFlush: z.object({
     at: z.string(),
@@ -168,5 +204,18 @@ export const recordsResponse = z.object({
   error: z.string().nullable(),
 });
 export type RecordsResponse = z.infer<typeof recordsResponse>;
+
+/** What a control plane said: beside these keys each collection, by resource name or as a list. */
+export const resourcesResponse = z.looseObject({
+  meta: z.record(z.string(), z.record(z.string(), z.object({ version: z.string(), receivedAt: z.string() }))),
+  rejected: z.array(z.object({
+    typeUrl: z.string(),
+    name: z.string(),
+    version: z.string(),
+    reason: z.string(),
+    at: z.string(),
+  })),
+});
+export type ResourcesResponse = z.infer<typeof resourcesResponse>;
 
 export const errorResponse = z.object({ error: z.string(), remedy: z.string() });

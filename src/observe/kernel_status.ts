@@ -110,6 +110,7 @@ export function statusWithoutAgent(shim: Shim, paths: PinPaths, cgroup: string):
     ],
     counters: maps ? readCounters(maps) : {},
     mesh: null,
+    controlPlane: null,
     flushes: 0,
     lastFlush: null,
     needsWaypoint: [],

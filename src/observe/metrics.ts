@@ -5,7 +5,11 @@ import { type Metric, renderMetrics } from "./metrics_text.ts";
 
 /** All metrics, from the same answers that `weft status` and `weft records` show. */
 export function metricsText(status: StatusResponse, records: RecordsResponse): string {
-  return renderMetrics([...statusMetrics(status), ...recordMetrics(records)]);
+  return renderMetrics([
+    ...statusMetrics(status),
+    ...controlPlaneMetrics(status.controlPlane),
+    ...recordMetrics(records),
+  ]);
 }
 
 const single = (type: Metric["type"]) => (name: string, help: string, value: number): Metric => ({
@@ -39,6 +43,31 @@ function statusMetrics({ ready, flushes, counters, maps }: StatusResponse): Metr
     byMap("weft_map_entries", "Entries in use", (map) => map.used),
     byMap("weft_map_size", "Entries that a map has room for", (map) => map.size),
     byMap("weft_map_bytes", "Kernel memory of a map", (map) => map.bytes),
+  ];
+}
+
+function controlPlaneMetrics(plane: StatusResponse["controlPlane"]): Metric[] {
+  if (plane === null) return [];
+  type One = typeof plane.types[number];
+  const byType = (type: Metric["type"], name: string, help: string, value: (one: One) => number): Metric => ({
+    name,
+    help,
+    type,
+    samples: plane.types.map((one) => ({ labels: { type: one.type }, value: value(one) })),
+  });
+  const rejected = (type: string) => plane.rejected.filter((one) => one.type === type).length;
+  return [
+    gauge("weft_xds_connected", "1: there is a stream to the control plane", plane.connected ? 1 : 0),
+    counter("weft_xds_streams_total", "Streams that were opened", plane.streams),
+    byType("gauge", "weft_xds_resources", "Accepted resources", (one) => one.resources),
+    byType(
+      "gauge",
+      "weft_xds_rejected_resources",
+      "Resources that are refused now",
+      (one) => rejected(one.type),
+    ),
+    byType("counter", "weft_xds_responses_total", "Responses that came", (one) => one.responses),
+    byType("counter", "weft_xds_nacks_total", "Responses rejected as a whole or in part", (one) => one.nacks),
   ];
 }
 

@@ -6,7 +6,7 @@ export { type Client, type ClientOptions, type ClientState, runClient } from "./
 export { CredentialsError, type TlsOptions } from "./credentials.ts";
 export { type NodeIdentity, nodeMessage } from "./node.ts";
 export type { Collection, Protocol, Rejection, StoredResource, TypeState } from "./protocol.ts";
-export { resourcesJson, type ResourcesOf } from "./resources_json.ts";
+export { type ResourcesOf, resourcesText } from "./resources_text.ts";
 export { formatTarget, parseTarget, type Target } from "./target.ts";
 export { openStream, type Stream, StreamError, type TransportOptions } from "./transport.ts";
 export { createWorkloadProtocol } from "./workload/mod.ts";

@@ -1,7 +1,7 @@
 /** Feeds recorded streams to a protocol machine, without any transport. */
 
 import assert from "node:assert/strict";
-import { resourcesJson } from "../../src/xds/mod.ts";
+import { resourcesText } from "../../src/xds/mod.ts";
 import type { Protocol } from "../../src/xds/protocol.ts";
 import type { RecordedEvent, Recording } from "../kit/streams.ts";
 
@@ -34,12 +34,17 @@ export async function replay(recording: Recording, options: ReplayOptions): Prom
     const comparable = options.comparable ?? ((part: unknown) => part);
     const pick = (all: object) => comparable(all, "") as Record<string, unknown>;
     assertSameState(
-      pick(resourcesJson(protocol)),
+      pick(await resourcesOf(protocol)),
       pick(state),
       `${recording.scenario}, ${recording.client}, ${name}`,
     );
   }
   return protocol;
+}
+
+/** What `weft resources -o json` would show. */
+export async function resourcesOf(protocol: Protocol): Promise<Record<string, unknown>> {
+  return JSON.parse((await Array.fromAsync(resourcesText(protocol))).join(""));
 }
 
 /** The recorded client's answer to a response: the next request of its type. */

@@ -23,6 +23,7 @@ const status: StatusResponse = statusResponse.parse({
   ],
   counters: { connects: 11, 'odd"one\\': 2 },
   mesh: null,
+  controlPlane: null,
   flushes: 7,
   lastFlush: null,
   needsWaypoint: [],

@@ -1,0 +1,68 @@
+/** What `weft resources -o json` shows, as text in pieces: a mesh may have a hundred thousand resources. */
+
+import type { Protocol, StoredResource } from "./protocol.ts";
+import { slices } from "./slices.ts";
+
+/** What is known of a protocol's resources. */
+export type ResourcesOf = Pick<Protocol, "collections" | "extras" | "rejections">;
+
+/**
+ * Gives the text of one JSON object: each collection under its name (an object by resource name, or a list), the extras, and under
+ * keys of their own `meta` (collection → resource → version and time received) and `rejected` (type, name, version, reason, time).
+ * All is as it was at one moment; resources stand in no order.
+ *
+ * @param only the one collection that is wanted
+ */
+export async function* resourcesText(of: ResourcesOf, only?: string): AsyncGenerator<string> {
+  const wanted = of.collections.filter(({ name }) => only === undefined || only === name)
+    .map(({ name, shape, resources }) => ({ name, shape, all: [...resources()] }));
+  const extras = only === undefined ? Object.entries(of.extras) : [];
+  const { rejections } = of;
+
+  yield "{";
+  for (const { name, shape, all } of wanted) {
+    const [open, close] = shape === "list" ? "[]" : "{}";
+    yield `${JSON.stringify(name)}:${open}`;
+    yield* joined(all, (resource) => {
+      const value = JSON.stringify(jsonOf(resource));
+      return shape === "list" ? value : `${JSON.stringify(resource.name)}:${value}`;
+    });
+    yield `${close},`;
+  }
+  for (const [name, value] of extras) yield `${JSON.stringify(name)}:${JSON.stringify(value)},`;
+  yield `"meta":{`;
+  for (const [i, { name, all }] of wanted.entries()) {
+    yield `${i > 0 ? "," : ""}${JSON.stringify(name)}:{`;
+    yield* joined(all, ({ name, version, receivedAt }) => {
+      const meta = { version, receivedAt: receivedAt.toISOString() };
+      return `${JSON.stringify(name)}:${JSON.stringify(meta)}`;
+    });
+    yield "}";
+  }
+  yield "},";
+  const rejected = rejections.map(({ at, ...rejection }) => ({ ...rejection, at: at.toISOString() }));
+  yield `"rejected":${JSON.stringify(rejected)}}`;
+}
+
+/** Only what weft uses of it was read when it came; the rest may be broken. */
+function jsonOf(resource: StoredResource): unknown {
+  try {
+    return resource.json();
+  } catch (error) {
+    return { unreadable: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** The texts of items with commas between them, some hundred in one piece. */
+async function* joined<T>(items: readonly T[], textOf: (item: T) => string): AsyncGenerator<string> {
+  const pause = slices();
+  let piece = "";
+  for (const [i, item] of items.entries()) {
+    piece += `${i > 0 ? "," : ""}${textOf(item)}`;
+    if (piece.length < 64 * 1024) continue;
+    yield piece;
+    piece = "";
+    await pause();
+  }
+  yield piece;
+}
