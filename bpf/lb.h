@@ -52,40 +52,81 @@ static __always_inline __u32 tie(__u32 id)
 	return id * 0x9e3779b1u;
 }
 
-static __always_inline __u32 find_frontend(const struct address *address, __be16 port,
-					   __u8 protocol)
+/* Asks `frontends` for the word of a key. */
+static __always_inline bool look_up_frontend(const struct frontend_key *key, __u32 tag, __u64 *word)
 {
-	struct frontend_key key = { .address = *address, .port = port, .protocol = protocol };
-	__u32 tag = frontend_tag(&key);
-
 	/* A word of another key is seen only while elements are being replaced: look again. */
 	for (int attempt = 0; attempt < 4; attempt++) {
-		struct frontend *value = bpf_map_lookup_elem(&frontends, &key);
-		__u64 word;
+		struct frontend *value = bpf_map_lookup_elem(&frontends, key);
 
 		if (!value)
-			return NO_SERVICE_PORT;
-		word = load_word(value);
-		if (word >> 32 == (tag ^ tie(word)))
-			return word;
+			return false;
+		*word = load_word(value);
+		if (*word >> 32 == (tag ^ tie(*word)))
+			return true;
 	}
 	count(COUNTER_BROKEN);
-	return NO_SERVICE_PORT;
+	return false;
 }
 
-/* A port's own frontend, else the VIP's. @kind: 0, or FRONTEND_RANGE */
+static __always_inline bool same_key(const struct frontend_key *a, const struct frontend_key *b)
+{
+	const __u32 *left = (const __u32 *)a, *right = (const __u32 *)b;
+
+	for (unsigned int i = 0; i < sizeof(*a) / sizeof(__u32); i++)
+		if (left[i] != right[i])
+			return false;
+	return true;
+}
+
+static __always_inline bool read_way(const struct frontend_way *way, const struct frontend_key *key,
+				     __u32 tag, __u64 *word)
+{
+	if (!same_key(&way->key, key))
+		return false;
+	*word = load_word(&way->frontend);
+	return *word >> 32 == (tag ^ tie(*word));
+}
+
+/* A port's own frontend. @kind: 0, or FRONTEND_RANGE */
+static __always_inline __u32 find_port(const struct address *address, __be16 port, __u8 protocol,
+				       __u8 kind)
+{
+	struct frontend_key key = { .address = *address,
+				    .port = port,
+				    .protocol = protocol | kind };
+	__u32 tag = frontend_tag(&key), at = tag & settings.line_mask;
+	struct frontend_line *line = bpf_map_lookup_elem(&frontend_lines, &at);
+	__u64 word;
+
+	if (line &&
+	    (read_way(&line->first, &key, tag, &word) || read_way(&line->second, &key, tag, &word)))
+		return word;
+	return look_up_frontend(&key, tag, &word) ? (__u32)word : NO_SERVICE_PORT;
+}
+
+/* What holds for a whole VIP: most who come here ask for an address that is not the mesh's, so it has no line of its own. */
+static __always_inline __u32 find_vip(const struct address *address, __u8 kind)
+{
+	struct frontend_key key = { .address = *address, .protocol = kind };
+	__u64 word;
+
+	return look_up_frontend(&key, frontend_tag(&key), &word) ? (__u32)word : NO_SERVICE_PORT;
+}
+
+/* A port's own frontend, else the VIP's. */
 static __always_inline __u32 find_port_or_vip(const struct address *address, __be16 port,
 					      __u8 protocol, __u8 kind)
 {
-	__u32 id = find_frontend(address, port, protocol | kind), of_vip;
+	__u32 id = find_port(address, port, protocol, kind), of_vip;
 
 	if (id != NO_SERVICE_PORT)
 		return id;
-	of_vip = find_frontend(address, 0, kind);
+	of_vip = find_vip(address, kind);
 	if (of_vip == NO_SERVICE_PORT)
 		return NO_SERVICE_PORT;
 	/* A VIP's ports are written before the VIP: this one may have come between the two look-ups. */
-	id = find_frontend(address, port, protocol | kind);
+	id = find_port(address, port, protocol, kind);
 	return id != NO_SERVICE_PORT ? id : of_vip;
 }
 

@@ -15,6 +15,17 @@ struct {
 	__type(value, struct frontend);
 } frontends SEC(".maps");
 
+/*
+ * Most of `frontends` once more (not whole VIPs, nor what finds no way free), where they take one cache line to find instead of a
+ * bucket and an element of two lines (docs/benchmarks.md). Written by the agent, read by connect and sendmsg before `frontends`.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct frontend_line);
+} frontend_lines SEC(".maps");
+
 /* Written by the agent, read by connect and sendmsg where `frontends` has nothing, and only if there are ranges. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);

@@ -53,6 +53,20 @@ struct frontend {
 	__u32 tag;
 } __attribute__((aligned(8)));
 
+/*
+ * Frontends as map `frontends` has them, two to a cache line, in the line that the tag of their key says. A copy that is seen half
+ * written is not believed, as the word says whose it is; then `frontends` is asked.
+ */
+struct frontend_way {
+	struct frontend_key key; /* all 0: free */
+	__u32 zero;
+	struct frontend frontend;
+};
+
+struct frontend_line {
+	struct frontend_way first, second;
+};
+
 /* The endpoints of one rank, one word. */
 struct tier {
 	__u32 slot; /* in `records` */
@@ -164,6 +178,7 @@ struct refusal_event {
 /* Features of this kernel: probed by the agent, not guessed from a version. */
 struct settings {
 	__u32 bucket_mask; /* buckets in `socket_buckets`, a power of two, less 1 */
+	__u32 line_mask; /* lines in `frontend_lines`, a power of two, less 1 */
 	__u32 has_ranges; /* `ranges` has had an element */
 	__u32 has_set_retval; /* bpf_set_retval in connect and sendmsg (5.18): a refusal's errno; else it is EPERM */
 };

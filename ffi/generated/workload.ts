@@ -4,7 +4,7 @@
 import { type Codec, fit, fitWord, readBytes, readWords, writeBytes, writeWords, writeZeros } from "../codec.ts";
 
 /** Hash of the layouts of all maps but the sockets': the `v<schema>` of the pin directory. */
-export const schema = "b0ed9a777bfa";
+export const schema = "4c5e423e79d5";
 
 /** Hash of the layouts of the per-socket maps, which outlive the generations of the others. */
 export const socketSchema = "b534cbd6d0cb";
@@ -12,6 +12,7 @@ export const socketSchema = "b534cbd6d0cb";
 /** The maps of one generation. */
 export const meshMaps = [
   "frontends",
+  "frontend_lines",
   "ranges",
   "services",
   "records",
@@ -33,6 +34,7 @@ export const socketMaps = [
 /** Kernel map types (enum bpf_map_type), by map. */
 export const mapTypes = {
   frontends: 1,
+  frontend_lines: 2,
   ranges: 11,
   services: 2,
   records: 12,
@@ -89,6 +91,43 @@ export const frontend: Codec<Frontend> = {
   write: (view, at, value) => {
     view.setUint32(at + 0, fit(value.servicePort, 32, "frontend.service_port"), true);
     view.setUint32(at + 4, fit(value.tag, 32, "frontend.tag"), true);
+  },
+};
+
+/** `struct frontend_line`, 64 bytes. */
+export interface FrontendLine {
+  readonly first: FrontendWay;
+  readonly second: FrontendWay;
+}
+
+export const frontendLine: Codec<FrontendLine> = {
+  size: 64,
+  read: (view, at) => ({
+    first: frontendWay.read(view, at + 0),
+    second: frontendWay.read(view, at + 32),
+  }),
+  write: (view, at, value) => {
+    frontendWay.write(view, at + 0, value.first);
+    frontendWay.write(view, at + 32, value.second);
+  },
+};
+
+/** `struct frontend_way`, 32 bytes. */
+export interface FrontendWay {
+  readonly key: FrontendKey;
+  readonly frontend: Frontend;
+}
+
+export const frontendWay: Codec<FrontendWay> = {
+  size: 32,
+  read: (view, at) => ({
+    key: frontendKey.read(view, at + 0),
+    frontend: frontend.read(view, at + 24),
+  }),
+  write: (view, at, value) => {
+    frontendKey.write(view, at + 0, value.key);
+    frontend.write(view, at + 24, value.frontend);
+    writeZeros(view, at + 20, 4);
   },
 };
 
@@ -388,10 +427,12 @@ export const refusalEvent: Codec<RefusalEvent> = {
   },
 };
 
-/** `struct settings`, 12 bytes. */
+/** `struct settings`, 16 bytes. */
 export interface Settings {
   /** 32 bits. */
   readonly bucketMask: number;
+  /** 32 bits. */
+  readonly lineMask: number;
   /** 32 bits. */
   readonly hasRanges: number;
   /** 32 bits. */
@@ -399,16 +440,18 @@ export interface Settings {
 }
 
 export const settings: Codec<Settings> = {
-  size: 12,
+  size: 16,
   read: (view, at) => ({
     bucketMask: view.getUint32(at + 0, true),
-    hasRanges: view.getUint32(at + 4, true),
-    hasSetRetval: view.getUint32(at + 8, true),
+    lineMask: view.getUint32(at + 4, true),
+    hasRanges: view.getUint32(at + 8, true),
+    hasSetRetval: view.getUint32(at + 12, true),
   }),
   write: (view, at, value) => {
     view.setUint32(at + 0, fit(value.bucketMask, 32, "settings.bucket_mask"), true);
-    view.setUint32(at + 4, fit(value.hasRanges, 32, "settings.has_ranges"), true);
-    view.setUint32(at + 8, fit(value.hasSetRetval, 32, "settings.has_set_retval"), true);
+    view.setUint32(at + 4, fit(value.lineMask, 32, "settings.line_mask"), true);
+    view.setUint32(at + 8, fit(value.hasRanges, 32, "settings.has_ranges"), true);
+    view.setUint32(at + 12, fit(value.hasSetRetval, 32, "settings.has_set_retval"), true);
   },
 };
 

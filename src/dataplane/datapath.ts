@@ -124,6 +124,8 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
 
   function readState(): void {
     const found = maps && readBack(maps);
+    // An agent that was killed may have changed `frontends` only, and there may be lines of what is gone.
+    maps?.frontendLines.fill([...maps.frontends.entries()]);
     const applied = emptyApplied();
     for (const [range, id] of found?.ranges ?? []) applied.rangeIds.set(range, id);
     applied.nextRangeId.value = found?.nextRangeId ?? 0;

@@ -186,6 +186,9 @@ function writeFrontends(
     if (id === undefined) deletes.push(key);
     else puts.push([key, frontendWord(key, id)]);
   }
-  maps.frontends.updateMany(puts);
+  // A line never says more than `frontends`.
+  maps.frontendLines.delete(deletes);
   maps.frontends.deleteMany(deletes);
+  maps.frontends.updateMany(puts);
+  maps.frontendLines.put(puts);
 }

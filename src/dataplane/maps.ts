@@ -17,6 +17,7 @@ import {
   u64,
   workload,
 } from "../../ffi/mod.ts";
+import { createFrontendLines, type FrontendLines, lineCount } from "./frontend_lines.ts";
 import { copyOuterMap, createOuterMap } from "../records/mod.ts";
 
 /** Entries of each map that has a size. */
@@ -49,6 +50,7 @@ const noPreallocation = 1; // BPF_F_NO_PREALLOC: tries have no other kind
 export interface MeshMaps {
   readonly sizes: MeshSizes;
   readonly frontends: HashMap<workload.FrontendKey, workload.Frontend>;
+  readonly frontendLines: FrontendLines;
   readonly ranges: KernelMap<workload.RangeKey, workload.Range>;
   readonly services: ArrayMap<workload.ServicePort>;
   readonly records: ArrayOfMaps;
@@ -63,6 +65,7 @@ export interface MeshMaps {
 export function mapFds(maps: MeshMaps): ReadonlyMap<typeof workload.meshMaps[number], number> {
   return new Map([
     ["frontends", maps.frontends.fd],
+    ["frontend_lines", maps.frontendLines.map.fd],
     ["ranges", maps.ranges.fd],
     ["services", maps.services.fd],
     ["records", maps.records.fd],
@@ -110,6 +113,9 @@ function typed(shim: Shim, fd: (name: typeof workload.meshMaps[number]) => numbe
       records: records.info().maxEntries,
     },
     frontends,
+    frontendLines: createFrontendLines(
+      new ArrayMap(shim, fd("frontend_lines"), { name: "frontend_lines", value: workload.frontendLine }),
+    ),
     ranges: new KernelMap(shim, fd("ranges"), {
       name: "ranges",
       key: workload.rangeKey,
@@ -128,6 +134,7 @@ function typed(shim: Shim, fd: (name: typeof workload.meshMaps[number]) => numbe
 /** The key and value sizes of the maps, in bytes. */
 const shapes = {
   frontends: [workload.frontendKey.size, workload.frontend.size],
+  frontend_lines: [4, workload.frontendLine.size],
   ranges: [workload.rangeKey.size, workload.range.size],
   services: [4, workload.servicePort.size],
   records: [4, 4],
@@ -148,6 +155,8 @@ function entriesOf(name: typeof workload.meshMaps[number], sizes: MeshSizes): nu
       return workload.counter.COUNTERS;
     case "events":
       return eventsSize;
+    case "frontend_lines":
+      return lineCount(sizes.frontends);
     case "ranges":
       return mostRanges;
     default:
@@ -254,7 +263,13 @@ export async function growMeshMaps(
       fds.set(name, grown.has(name) ? await createOne(shim, name, sizes) : reopen(shim, fd, name));
     }
     const maps = typed(shim, (name) => fds.get(name)!);
-    if (grown.has("frontends")) maps.frontends.updateMany([...old.frontends.entries()]);
+    if (grown.has("frontends")) {
+      const frontends = [...old.frontends.entries()];
+      maps.frontends.updateMany(frontends);
+      maps.frontendLines.fill(frontends);
+    } else {
+      maps.frontendLines.share(old.frontendLines);
+    }
     if (grown.has("services")) maps.services.updateMany([...old.services.entries()]);
     if (grown.has("endpoints")) maps.endpoints.updateMany([...old.endpoints.entries()]);
     if (grown.has("endpoint_hits")) maps.endpointHits.updateMany([...old.endpointHits.entries()]);

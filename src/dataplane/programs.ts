@@ -123,6 +123,7 @@ export function loadPrograms(
   const settings = new Uint8Array(workload.settings.size);
   workload.settings.write(new DataView(settings.buffer), 0, {
     bucketMask: sockets.buckets.info().maxEntries - 1,
+    lineMask: maps.frontendLines.count - 1,
     hasRanges: ranges ? 1 : 0,
     hasSetRetval: setRetval ? 1 : 0,
   });

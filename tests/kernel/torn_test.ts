@@ -12,7 +12,7 @@ import {
   workload,
 } from "../../ffi/mod.ts";
 import { type MeshMaps, openMeshMaps, pinPaths } from "../../src/dataplane/mod.ts";
-import { frontendWord } from "../../src/dataplane/frontend_tag.ts";
+import { frontendTag, frontendWord } from "../../src/dataplane/frontend_tag.ts";
 import { addressToBytes } from "../../src/mesh/mod.ts";
 import {
   at,
@@ -222,20 +222,24 @@ describeKernel("connections while the kernel's words change as fast as they can"
       assertServers(results, "a", "b", "c");
     }));
 
-  it("a frontend, its neighbours coming and going: none is missed or takes another's service", () =>
+  /** A frontend as it is when it leads where another VIP does. */
+  function frontend(maps: MeshMaps, vip: string, of: string, protocol: number) {
+    const { servicePort } = maps.frontends.lookup(keyOf(of, protocol))!;
+    const key = keyOf(vip, protocol);
+    return [key, frontendWord(key, servicePort)] as const;
+  }
+
+  it("a frontend that has no line, its neighbours coming and going: none is missed or takes another's service", () =>
     withMaps(async (maps) => {
-      const frontend = (vip: string, of: string, protocol: number) => {
-        const key = keyOf(vip, protocol);
-        const { servicePort } = maps.frontends.lookup(keyOf(of, protocol))!;
-        return [key, frontendWord(key, servicePort)] as const;
-      };
       const edits = [6, 17].map((protocol) => ({
-        one: frontend("10.96.0.1", "10.96.0.2", protocol),
-        several: frontend("10.96.0.1", "10.96.0.3", protocol),
-        before: frontend("10.96.0.1", "10.96.0.1", protocol),
+        one: frontend(maps, "10.96.0.1", "10.96.0.2", protocol),
+        several: frontend(maps, "10.96.0.1", "10.96.0.3", protocol),
+        before: frontend(maps, "10.96.0.1", "10.96.0.1", protocol),
         // The kernel gives a deleted element's memory to the next that is made.
-        neighbour: frontend("10.96.99.99", "10.96.0.4", protocol),
+        neighbour: frontend(maps, "10.96.99.99", "10.96.0.4", protocol),
       }));
+      maps.frontendLines.fill([...maps.frontends.entries()]);
+      maps.frontendLines.delete(edits.map(({ before }) => before[0]));
       const results = await connectWhile(() => {
         for (const { several, neighbour } of edits) {
           maps.frontends.update(...neighbour);
@@ -248,6 +252,42 @@ describeKernel("connections while the kernel's words change as fast as they can"
         }
       });
       for (const { before } of edits) maps.frontends.update(...before);
+      maps.frontendLines.put(edits.map(({ before }) => before));
+      assertServers(results, "a", "b", "c");
+    }));
+
+  it("a frontend's line, with others taking its ways: none is missed or takes another's service", () =>
+    withMaps(async (maps) => {
+      const { frontendLines } = maps;
+      const lineOf = (key: workload.FrontendKey) => frontendTag(key) & (frontendLines.count - 1);
+      const edits = [6, 17].map((protocol) => {
+        const one = frontend(maps, "10.96.0.1", "10.96.0.2", protocol);
+        const neighbours: (readonly [workload.FrontendKey, workload.Frontend])[] = [];
+        for (let i = 0; neighbours.length < 2; i++) {
+          const vip = `10.${100 + (i >> 16)}.${i >> 8 & 0xff}.${i & 0xff}`;
+          const neighbour = frontend(maps, vip, "10.96.0.4", protocol);
+          if (lineOf(neighbour[0]) === lineOf(one[0])) neighbours.push(neighbour);
+        }
+        const before = frontend(maps, "10.96.0.1", "10.96.0.1", protocol);
+        const several = frontend(maps, "10.96.0.1", "10.96.0.3", protocol);
+        return { one, several, before, neighbours };
+      });
+      frontendLines.fill([...maps.frontends.entries()]);
+      for (const { several } of edits) maps.frontends.update(...several);
+      const results = await connectWhile(() => {
+        for (const { several, one, neighbours } of edits) {
+          frontendLines.put([several]);
+          frontendLines.delete([one[0]]);
+          frontendLines.put(neighbours);
+        }
+      }, () => {
+        for (const { one, neighbours } of edits) {
+          frontendLines.delete(neighbours.map(([key]) => key));
+          frontendLines.put([one]);
+        }
+      });
+      for (const { before } of edits) maps.frontends.update(...before);
+      frontendLines.fill([...maps.frontends.entries()]);
       assertServers(results, "a", "b", "c");
     }));
 

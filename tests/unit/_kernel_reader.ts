@@ -73,8 +73,13 @@ export interface KernelReader {
 }
 
 export function createKernelReader(kernel: FakeKernel): KernelReader {
-  const [frontends, services, records, endpoints] = ["frontends", "services", "records", "endpoints"]
-    .map((name) => kernel.map(name));
+  const [frontends, lines, services, records, endpoints] = [
+    "frontends",
+    "frontend_lines",
+    "services",
+    "records",
+    "endpoints",
+  ].map((name) => kernel.map(name));
   const keys = new Map<Destination, Keys>();
   // What has been read already: there are thousands of writes, and each changes little.
   const knownIndexes = new Map<string, { version: number; indexes: Set<number> }>();
@@ -103,9 +108,22 @@ export function createKernelReader(kernel: FakeKernel): KernelReader {
     return frontend.servicePort;
   }
 
+  /** First in the key's line, where what does not fit together is not believed. */
+  function findPort(key: string, tag: number): number | undefined {
+    const line = lines.values.get(u32Key(tag & (lines.maxEntries - 1)));
+    for (const way of line ? [line.subarray(0, 32), line.subarray(32)] : []) {
+      if (byteString(way.subarray(0, workload.frontendKey.size)) !== key) continue;
+      const { frontend } = workload.frontendWay.read(view(way), 0);
+      if (frontend.tag === (tag ^ Math.imul(frontend.servicePort, 0x9e3779b1)) >>> 0) {
+        return frontend.servicePort;
+      }
+    }
+    return find(key, tag);
+  }
+
   function servicePort(to: Destination): number | undefined {
     const { own, ownTag, all, allTag } = keysOf(to);
-    return find(own, ownTag) ?? find(all, allTag);
+    return findPort(own, ownTag) ?? find(all, allTag);
   }
 
   function readTier(id: number): ServiceWords {
@@ -197,7 +215,7 @@ export function createKernelReader(kernel: FakeKernel): KernelReader {
     },
     steps: (to) => {
       const { own, ownTag, all, allTag } = keysOf(to);
-      const [ownId, vipId] = [find(own, ownTag), find(all, allTag)];
+      const [ownId, vipId] = [findPort(own, ownTag), find(all, allTag)];
       const steps: Step[] = [];
       if (ownId === undefined) steps.push({ at: "missing frontend" });
       if (ownId === undefined && vipId !== undefined) steps.push({ at: "frontend of the VIP", id: vipId });
@@ -216,10 +234,10 @@ export function createKernelReader(kernel: FakeKernel): KernelReader {
       switch (step.at) {
         case "missing frontend": {
           const vipId = find(all, allTag);
-          return vipId === undefined ? { kind: "leave" } : judge(to, find(own, ownTag) ?? vipId);
+          return vipId === undefined ? { kind: "leave" } : judge(to, findPort(own, ownTag) ?? vipId);
         }
         case "frontend of the VIP":
-          return judge(to, find(own, ownTag) ?? step.id);
+          return judge(to, findPort(own, ownTag) ?? step.id);
         case "service port":
           return judge(to, step.id);
         case "tier":

@@ -55,11 +55,21 @@ const isZeroField = (name: string) => /^zero\d*$/.test(name);
 
 /** Without the fields that are always 0: a codec's value does not have them. */
 function named(fields: Fields): Fields {
-  return Object.fromEntries(Object.entries(fields).filter(([name]) => !isZeroField(name)));
+  return Object.fromEntries(
+    Object.entries(fields).filter(([name]) => !isZeroField(name)).map(([name, value]) =>
+      [name, isStruct(value) ? named(value) : value] as const
+    ),
+  );
 }
 
 function zerosOf(fields: Fields): string[] {
-  return Object.entries(fields).filter(([name]) => isZeroField(name)).map(([, value]) => String(value));
+  return Object.entries(fields).flatMap(([name, value]) =>
+    isStruct(value) ? zerosOf(value) : isZeroField(name) ? [String(value)] : []
+  );
+}
+
+function isStruct(value: Fields[string]): value is Fields {
+  return typeof value === "object" && !Array.isArray(value);
 }
 
 const rounds = 200;

@@ -77,6 +77,35 @@ static void range(const void *start)
 	number("tag", it->tag);
 }
 
+static void frontend_way(const void *start)
+{
+	const struct frontend_way *it = start;
+
+	begin("key");
+	separator = '{';
+	frontend_key(&it->key);
+	putchar('}');
+	number("zero", it->zero);
+	begin("frontend");
+	separator = '{';
+	frontend(&it->frontend);
+	putchar('}');
+}
+
+static void frontend_line(const void *start)
+{
+	const struct frontend_line *it = start;
+
+	begin("first");
+	separator = '{';
+	frontend_way(&it->first);
+	putchar('}');
+	begin("second");
+	separator = '{';
+	frontend_way(&it->second);
+	putchar('}');
+}
+
 static void tier(const void *start)
 {
 	const struct tier *it = start;
@@ -183,6 +212,7 @@ static void settings(const void *start)
 	const struct settings *it = start;
 
 	number("bucket_mask", it->bucket_mask);
+	number("line_mask", it->line_mask);
 	number("has_ranges", it->has_ranges);
 	number("has_set_retval", it->has_set_retval);
 }
@@ -197,7 +227,7 @@ static const struct {
 	STRUCT(frontend_key), STRUCT(frontend), STRUCT(tier),	       STRUCT(service_port),
 	STRUCT(record_entry), STRUCT(endpoint), STRUCT(socket_bucket), STRUCT(socket_peer),
 	STRUCT(flow_key),     STRUCT(flow),	STRUCT(refusal_event), STRUCT(settings),
-	STRUCT(range_key),    STRUCT(range),
+	STRUCT(range_key),    STRUCT(range),	STRUCT(frontend_way),  STRUCT(frontend_line),
 };
 
 #define ENUM(of, name) { #of, #name, (__u32)name }
