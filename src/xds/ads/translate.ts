@@ -13,6 +13,9 @@ import { createServiceBook, frontendKey, type ServiceChange } from "./service_bo
 import type { ServedFrontend } from "./services.ts";
 import { unhonoured } from "./unhonoured.ts";
 
+/** A mesh may have thousands of hosts that need L7. */
+const maxListenerNotes = 50;
+
 /** What a change may concern. */
 export interface Change {
   /** Clusters, listeners or routes changed, or something was given up: all is looked at. */
@@ -119,8 +122,10 @@ export function createTranslator(resources: Resources, network: string): Transla
       return missing;
     },
     get notes() {
+      const rest = listenerNotes.length - maxListenerNotes;
       notes ??= [
-        ...listenerNotes,
+        ...listenerNotes.slice(0, maxListenerNotes),
+        ...rest > 0 ? [`and ${rest} more notes on listeners`] : [],
         ...unhonoured([...plan.values()].map(({ target }) => target), resources),
       ];
       return notes;

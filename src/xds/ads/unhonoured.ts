@@ -1,6 +1,6 @@
 /** What clusters ask for and weft does not do: said aloud. */
 
-import type { Cluster, Target } from "./model.ts";
+import type { Assignment, Cluster, Target } from "./model.ts";
 import { reasonToLeave } from "./reason_to_leave.ts";
 import type { Resources } from "./resources.ts";
 
@@ -20,7 +20,12 @@ export function unhonoured(targets: Iterable<Target>, { clusters, assignments }:
   }
   for (const name of names) {
     const cluster = clusters.get(name)?.value;
-    if (cluster !== undefined) notesOf(cluster, note);
+    if (cluster === undefined) continue;
+    notesOf(cluster, note);
+    const assignment = cluster.edsName === "" ? cluster.assignment : assignments.get(cluster.edsName)?.value;
+    if ((cluster.panicThreshold ?? defaultPanic) > 0 && assignment && hasUnusable(assignment)) {
+      note("healthy_panic_threshold is not honoured, unhealthy endpoints are never chosen", name);
+    }
   }
   return [...notes].map(([what, names]) => `${what}: ${list([...names].sort())}`).sort();
 }
@@ -64,6 +69,13 @@ function notesOfMix(
     );
     if (empty) note("no usable endpoint, its share of the traffic goes to the others", name);
   }
+}
+
+/** What Envoy takes where nothing is said, in percent. */
+const defaultPanic = 50;
+
+function hasUnusable({ localities }: Assignment): boolean {
+  return localities.some(({ endpoints }) => endpoints.some(({ health }) => !usable.has(health)));
 }
 
 const usable: ReadonlySet<string> = new Set(["HEALTHY", "UNKNOWN", "DEGRADED"]);
