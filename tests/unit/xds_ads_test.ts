@@ -1,10 +1,10 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { discoveryResponseType, EnvelopeError, resourceType } from "../../src/xds/proto/mod.ts";
-import { resourcesJson } from "../../src/xds/mod.ts";
 import { routeConfigurationType } from "../../src/xds/ads/messages.ts";
 import { converse, settled, wildcard } from "./_ads_conversation.ts";
 import { assignment, cluster, encode, http, listener, routes, tcp, urls } from "./_ads_messages.ts";
+import { resourcesOf } from "./_xds_replay.ts";
 
 /** The names of what is held. */
 function held({ protocol }: ReturnType<typeof converse>, name: string): string[] {
@@ -183,11 +183,11 @@ describe("xds ads: ACK and NACK", () => {
   ) {
     it(`refuses ${what}`, async () => {
       const talk = await settled();
-      const before = resourcesJson(talk.protocol);
+      const before = await resourcesOf(talk.protocol);
       const [answer] = await talk.send(type, "2", resource);
       assert.ok(answer.error, "a NACK");
       assert.equal(answer.version, "1");
-      assert.deepEqual({ ...resourcesJson(talk.protocol), rejected: [] }, before);
+      assert.deepEqual({ ...await resourcesOf(talk.protocol), rejected: [] }, before);
     });
   }
 
@@ -215,7 +215,10 @@ describe("xds ads: ACK and NACK", () => {
     const value = Uint8Array.of(...unknown.value, 0xfa, 0x7f, 1, 0);
     const [answer] = await talk.send("cds", "1", { ...unknown, value });
     assert.equal(answer.error, undefined);
-    assert.partialDeepStrictEqual(resourcesJson(talk.protocol).clusters, [{ type: "77", lbPolicy: "99" }]);
+    assert.partialDeepStrictEqual((await resourcesOf(talk.protocol)).clusters, [{
+      type: "77",
+      lbPolicy: "99",
+    }]);
   });
 
   it("takes a resource in a wrapper", async () => {
@@ -280,7 +283,7 @@ describe("xds ads: what is missing in a response", () => {
     await talk.send("cds", "1", cluster("a"), cluster("b"));
     await talk.send("eds", "1", assignment("a"), assignment("b"));
     await talk.send("eds", "2", assignment("b"));
-    const { meta } = resourcesJson(talk.protocol) as {
+    const { meta } = await resourcesOf(talk.protocol) as {
       meta: { endpoints: Record<string, { version: string }> };
     };
     assert.deepEqual([meta.endpoints.a.version, meta.endpoints.b.version], ["1", "2"]);
