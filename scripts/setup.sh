@@ -6,7 +6,7 @@
 set -eu
 
 build_packages="clang-19 clang-format-19 llvm-19 libbpf-dev libelf-dev zlib1g-dev bpftool iproute2 gcc libc6-dev make"
-test_packages="ca-certificates curl haproxy netcat-openbsd nginx-light wrk"
+test_packages="ca-certificates curl haproxy netcat-openbsd nginx-light openssl wrk"
 
 case "${1-}" in
   "") wanted=$build_packages ;;

@@ -111,15 +111,12 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
 
   /** The type's first request on a stream. */
   function subscribe(record: TypeRecord<V>, first: boolean): Uint8Array {
-    const told: Record<string, string> = {};
-    let size = 0;
-    for (const { name, version } of record.held.values()) {
-      if (record.rejected.has(name)) continue;
-      told[name] = version;
-      // At least: two tags, two lengths, and the length of both.
-      size += name.length + version.length + 6;
-    }
-    const versions = size > maxVersionBytes ? {} : told;
+    const tellable = [...record.held.values()].filter(({ name }) => !record.rejected.has(name));
+    // At least: two tags, two lengths, and the length of both.
+    const size = tellable.reduce((sum, { name, version }) => sum + name.length + version.length + 6, 0);
+    const versions = size > maxVersionBytes
+      ? {}
+      : Object.fromEntries(tellable.map(({ name, version }) => [name, version]));
     record.untold = new Set([...record.held.keys()].filter((name) => !Object.hasOwn(versions, name)));
     return request(record, { ...first ? { node } : {}, initial_resource_versions: versions });
   }

@@ -49,6 +49,8 @@ export interface ControlStream {
   readonly variant: "delta" | "sotw";
   /** What came along with the stream, such as a token. */
   readonly metadata: Metadata;
+  /** The common name in the client's certificate, "" where it showed none. */
+  readonly peerName: string;
   /** The next request, as bytes. */
   readonly request: (withinMs?: number) => Promise<Uint8Array>;
   /** The next request, decoded. */
@@ -147,6 +149,7 @@ function controlStream(call: Call, variant: ControlStream["variant"]): ControlSt
   return {
     variant,
     metadata: call.metadata,
+    peerName: `${call.getAuthContext().sslPeerCertificate?.subject.CN ?? ""}`,
     request,
     deltaRequest,
     sotwRequest,
