@@ -2,51 +2,12 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { createAdsProtocol } from "../../src/xds/mod.ts";
 import { discoveryRequestType, discoveryResponseType } from "../../src/xds/proto/mod.ts";
+import { createControlPlane } from "../kit/control_plane.ts";
+import { replaySotw } from "../kit/replay_sotw.ts";
 import { readRecordings, scenariosIn, streamsDirectory } from "../kit/streams.ts";
-import { replay } from "./_xds_replay.ts";
-
-/** The fields of state of the world that `weft resources` shows as the recorder did; the recorder shows more. */
-const chainFields = [
-  "match",
-  "tcpCluster",
-  "tcpWeightedClusters",
-  "tcpHashPolicy",
-  "routeName",
-  "inlineRoute",
-];
-const fields: Readonly<Record<string, readonly string[]>> = {
-  clusters: ["name", "type", "lbPolicy", "maxConnections", "edsServiceName", "loadAssignment"],
-  listeners: [
-    "name",
-    "address",
-    "additionalAddresses",
-    "useOriginalDst",
-    "filterChains",
-    "defaultFilterChain",
-  ],
-  filterChains: chainFields,
-  defaultFilterChain: chainFields,
-  inlineRoute: ["name", "virtualHosts"],
-  routes: ["name", "virtualHosts"],
-  virtualHosts: ["name", "domains", "catchAll"],
-};
-
-/** Those fields of a part of the state. */
-export function comparable(value: unknown, key: string): unknown {
-  if (Array.isArray(value)) return value.map((item) => comparable(item, key));
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).filter(([name]) => fields[key]?.includes(name) ?? true)
-      .map(([name, part]) => [name, comparable(part, name)]),
-  );
-}
-
-/** A response with one resource more that makes no sense: all of it is to be refused. */
-function spoilt(bytes: Uint8Array): Uint8Array {
-  const response = discoveryResponseType.decode(bytes);
-  const broken = { type_url: response.type_url, value: Uint8Array.of(0xff) };
-  return discoveryResponseType.encode({ ...response, resources: [...response.resources, broken] });
-}
+import { comparable, isRefusal, spoilt } from "./_ads_recordings.ts";
+import { assertSameState, replay, resourcesOf } from "./_xds_replay.ts";
+import { startClient, type TestClient } from "./_xds_client.ts";
 
 describe("xds: recorded streams of mode ads", () => {
   const directory = streamsDirectory("recorded streams of mode ads");
@@ -60,7 +21,7 @@ describe("xds: recorded streams of mode ads", () => {
           create: () => createAdsProtocol({ id: "sidecar~10.0.0.1~a.b~b.svc.cluster.local" }, ""),
           comparable,
           inject: (response, answer) => {
-            rejected = answer !== undefined && discoveryRequestType.decode(answer).error_detail !== null;
+            rejected = isRefusal(answer);
             return rejected ? spoilt(response) : response;
           },
           onAnswers: (answers, response) => {
@@ -76,6 +37,42 @@ describe("xds: recorded streams of mode ads", () => {
         });
       }
       assert.ok(responses > 0);
+    });
+  }
+});
+
+describe("xds: recorded streams of mode ads, over gRPC", () => {
+  const directory = streamsDirectory("recorded streams of mode ads, over gRPC");
+  if (directory === undefined) return;
+  for (const scenario of scenariosIn(directory, /^s/)) {
+    it(`${scenario}: after every step what the control plane wants is there`, async () => {
+      for (const recording of readRecordings(directory, scenario)) {
+        await using plane = await createControlPlane();
+        let client: TestClient | undefined;
+        const replayed = replaySotw(plane, {
+          inject: (response, answer) => isRefusal(answer) ? spoilt(response) : response,
+          onOpen: async (keep) => {
+            // A client that comes back with nothing is a restarted agent.
+            if (client !== undefined && keep !== "nothing") return;
+            await client?.[Symbol.asyncDispose]();
+            client = startClient(plane.target, {
+              protocol: createAdsProtocol({ id: "sidecar~10.0.0.1~a.b~b.svc.cluster.local" }, ""),
+            });
+          },
+        });
+        try {
+          for (const step of recording.steps) {
+            await replayed.play(step);
+            const { connected: _, ...expected } = step.expected;
+            const [now, then] = [await resourcesOf(client!.protocol), expected].map((state) =>
+              comparable(state, "") as Record<string, unknown>
+            );
+            assertSameState(now, then, `${scenario}, ${recording.client}, ${step.name}`);
+          }
+        } finally {
+          await client?.[Symbol.asyncDispose]();
+        }
+      }
     });
   }
 });

@@ -1,0 +1,79 @@
+/** Plays a recorded state-of-the-world stream to a client over gRPC, as the fake control plane. */
+
+import {
+  type DiscoveryRequest,
+  discoveryRequestType,
+  discoveryResponseType,
+} from "../../src/xds/proto/mod.ts";
+import type { ControlPlane, ControlStream } from "./control_plane.ts";
+import type { RecordedEvent, RecordedStep } from "./streams.ts";
+
+export interface SotwReplay {
+  /** Plays one step; when it is done, the client has answered everything. */
+  readonly play: (step: RecordedStep) => Promise<void>;
+}
+
+export interface SotwReplayOptions {
+  /** What to send instead of a response; the recorded answer tells what the recorder thought of it. @default the response */
+  readonly inject?: (response: Uint8Array, answer: Uint8Array | undefined) => Uint8Array;
+  /** The client is to open a stream, with what it kept. @default it does so by itself */
+  readonly onOpen?: (keep: "versions" | "names" | "nothing") => Promise<void>;
+}
+
+/**
+ * Each response is sent as soon as the client asks for the very names of its type that the recorded one had asked for; the next event
+ * waits until it is answered.
+ */
+export function replaySotw(plane: ControlPlane, options: SotwReplayOptions = {}): SotwReplay {
+  const { inject = (response) => response, onOpen = () => Promise.resolve() } = options;
+  let stream: ControlStream | undefined;
+  /** By type: what the client asked for last, and what the recorded one had. */
+  let asked = new Map<string, DiscoveryRequest>();
+  let recorded = new Map<string, DiscoveryRequest>();
+
+  async function until(holds: () => boolean): Promise<void> {
+    while (!holds()) {
+      const request = await stream!.sotwRequest();
+      asked.set(request.type_url, request);
+    }
+  }
+
+  async function respond(typeUrl: string, bytes: Uint8Array): Promise<void> {
+    await until(() => sameNames(asked.get(typeUrl), recorded.get(typeUrl)));
+    stream!.send(bytes);
+    const { nonce } = discoveryResponseType.decode(bytes);
+    await until(() => asked.get(typeUrl)?.response_nonce === nonce);
+  }
+
+  return {
+    play: async ({ events }) => {
+      for (const [at, event] of events.entries()) {
+        switch (event.kind) {
+          case "open":
+            [asked, recorded] = [new Map(), new Map()];
+            await onOpen(event.keep);
+            stream = await plane.stream();
+            break;
+          case "out":
+            recorded.set(event.typeUrl, discoveryRequestType.decode(event.bytes));
+            break;
+          case "in":
+            await respond(event.typeUrl, inject(event.bytes, answerTo(event.typeUrl, events.slice(at + 1))));
+            break;
+          case "end":
+            stream?.end();
+        }
+      }
+    },
+  };
+}
+
+function sameNames(a: DiscoveryRequest | undefined, b: DiscoveryRequest | undefined): boolean {
+  return a !== undefined && b !== undefined && a.resource_names.length === b.resource_names.length &&
+    new Set([...a.resource_names, ...b.resource_names]).size === a.resource_names.length;
+}
+
+function answerTo(typeUrl: string, later: readonly RecordedEvent[]): Uint8Array | undefined {
+  const answer = later.find((event) => event.kind === "out" && event.typeUrl === typeUrl);
+  return answer?.kind === "out" ? answer.bytes : undefined;
+}
