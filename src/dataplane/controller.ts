@@ -14,6 +14,7 @@ import {
 } from "../mesh/mod.ts";
 import { type CompileNode, compileService } from "./compile.ts";
 import { compileEdit, type CompileInput } from "./compile_edit.ts";
+import { slices } from "../host/mod.ts";
 import type { Datapath, FlushReport } from "./datapath.ts";
 import type { Aside } from "./desired.ts";
 import { KernelStateUnknown } from "./flush.ts";
@@ -135,7 +136,13 @@ export function createController(options: ControllerOptions): Controller {
     try {
       if (stateUnknown) await datapath.reread();
       stateUnknown = false;
-      const changes = [...services].map(([key, change]) => [key, targetOf(input, key, change)] as const);
+      const changes: [ServiceKey, ServiceTarget][] = [];
+      const pause = slices();
+      for (const [key, change] of services) {
+        changes.push([key, targetOf(input, key, change)]);
+        const due = pause();
+        if (due) await due;
+      }
       const report = await datapath.flush(changes);
       const first = flushes === 0;
       applied = target;

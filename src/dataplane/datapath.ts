@@ -332,7 +332,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
       const gracePeriod = () => waitGracePeriod(shim);
       // Connections may have read what another agent, or a flush that could not be undone, replaced just now.
       if (first && state.found) await gracePeriod();
-      const plan = planFlush(state.applied, state.pool, changes, first ? state.found : undefined);
+      const plan = await planFlush(state.applied, state.pool, changes, first ? state.found : undefined);
       let grownTo: MeshSizes | undefined;
       try {
         grownTo = await ensureRoom(plan);

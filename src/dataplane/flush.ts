@@ -2,6 +2,7 @@
 
 import type { Shim, workload } from "../../ffi/mod.ts";
 import { check } from "../../ffi/mod.ts";
+import { slices } from "../host/mod.ts";
 import type { RecordPool } from "../records/mod.ts";
 import type { Applied } from "./applied.ts";
 import type { DesiredFrontend } from "./desired.ts";
@@ -14,6 +15,9 @@ import { abandonPlan, commitPlan, type Edit, isFirstUse, type Plan } from "./pla
 export class KernelStateUnknown extends Error {
   override readonly name = "KernelStateUnknown";
 }
+
+/** What is written before others have had their turn: some milliseconds' worth. */
+const entriesAtOnce = 4096;
 
 /** Where a flush writes. */
 export interface FlushTarget {
@@ -39,15 +43,25 @@ export async function waitGracePeriod(shim: Shim): Promise<void> {
 export async function flush(target: FlushTarget, plan: Plan): Promise<() => Promise<void>> {
   const { maps, pool, applied } = target;
   const undo: (() => void)[] = [];
+  const pause = slices();
   // What undoes a step is noted before it: a batch that fails midway has done a part.
   const step = (action: () => void, inverse: () => void) => {
     undo.push(inverse);
     action();
   };
+  /** As `step`, with one part after the other, so that nobody waits for all of a large one. */
+  const steps = async <T>(all: readonly T[], action: (some: readonly T[]) => void, inverse: () => void) => {
+    undo.push(inverse);
+    for (let at = 0; at < all.length; at += entriesAtOnce) {
+      action(all.slice(at, at + entriesAtOnce));
+      await pause();
+    }
+  };
   try {
-    resetHits(maps, plan);
-    step(
-      () => writeEndpoints(target, plan.endpoints),
+    await resetHits(maps, plan, pause);
+    await steps(
+      plan.endpoints,
+      (some) => writeEndpoints(target, some),
       // A UDP socket may have been given one before a later step failed.
       () => maps.endpoints.storeMany(plan.endpoints.map(([index, one]) => [index, { ...one, flags: 0 }])),
     );
@@ -57,26 +71,29 @@ export async function flush(target: FlushTarget, plan: Plan): Promise<() => Prom
       () =>
         pool.write(plan.recordWrites.map((write) => write.before).filter((write) => write.writes.length > 0)),
     );
-    step(
-      () => writeServicePorts(maps, plan.servicePorts, "after"),
+    await steps(
+      plan.servicePorts,
+      (some) => writeServicePorts(maps, some, "after"),
       () => writeServicePorts(maps, plan.servicePorts, "before"),
     );
     const { put, whole, gone } = frontendSteps(plan.frontends);
     const frontends = (edits: Plan["frontends"]) =>
-      step(
-        () => writeFrontends(target, edits, "after"),
+      steps(
+        edits,
+        (some) => writeFrontends(target, some, "after"),
         () => writeFrontends(target, edits, "before"),
       );
     const ranges = (edits: Plan["ranges"]) =>
       step(() => writeRanges(maps, edits, "after"), () => writeRanges(maps, edits, "before"));
-    frontends(put);
+    await frontends(put);
     // A range is there only while its frontends are.
     ranges(plan.ranges.filter((edit) => edit.after === undefined));
-    frontends(whole);
+    await frontends(whole);
     ranges(plan.ranges.filter((edit) => edit.after !== undefined));
-    frontends(gone);
-    step(
-      () => maps.endpoints.storeMany(plan.retired.map(([index, , after]) => [index, after])),
+    await frontends(gone);
+    await steps(
+      plan.retired,
+      (some) => maps.endpoints.storeMany(some.map(([index, , after]) => [index, after])),
       () => maps.endpoints.storeMany(plan.retired.map(([index, before]) => [index, before])),
     );
   } catch (error) {
@@ -127,8 +144,12 @@ async function release(
 }
 
 /** An index counts anew when it is given to another endpoint; nothing refers to it now, so the kernel does not count. */
-function resetHits(maps: MeshMaps, plan: Plan): void {
-  maps.endpointHits.updateMany(plan.endpoints.values().map(([index]) => [index, 0n]));
+async function resetHits(maps: MeshMaps, plan: Plan, pause: () => Promise<void> | undefined): Promise<void> {
+  for (let at = 0; at < plan.endpoints.length; at += entriesAtOnce) {
+    const some = plan.endpoints.slice(at, at + entriesAtOnce);
+    maps.endpointHits.updateMany(some.map(([index]) => [index, 0n]));
+    await pause();
+  }
   maps.refusals.updateMany(plan.taken.ids.map((id) => [id, 0n]));
 }
 

@@ -23,7 +23,7 @@ import {
 } from "./proto/mod.ts";
 import type { Rejection, TypeState } from "./protocol.ts";
 import { ResourceError } from "./resource_error.ts";
-import { slices } from "./slices.ts";
+import { slices } from "../host/slices.ts";
 
 /** How the resources of one type are read. */
 export interface DeltaType<V> {

@@ -5,6 +5,7 @@
  * old is taken away; what it leaves behind is used again only after a grace period.
  */
 
+import { slices } from "../../host/mod.ts";
 import type { ServiceKey } from "../../mesh/mod.ts";
 import {
   type Applied,
@@ -33,19 +34,20 @@ export function isEmpty(plan: Plan): boolean {
 }
 
 /**
- * Plans the given services.
+ * Plans the given services, in slices. Nothing else may change what is applied meanwhile.
  *
  * @param changes every service that may differ, with what becomes of it
  * @param found what the kernel held when the agent took over: parts that match are kept, the rest goes. Only with the first
  * plan, which must name every service
  */
-export function planFlush(
+export async function planFlush(
   applied: Applied,
   pool: RecordSource,
   changes: Iterable<readonly [ServiceKey, ServiceTarget]>,
   found?: Found,
-): Plan {
+): Promise<Plan> {
   const draft = emptyDraft(applied, pool, found);
+  const pause = slices();
   const next = new Map<ServiceKey, AppliedService | undefined>();
   try {
     for (const [key, target] of changes) {
@@ -53,6 +55,7 @@ export function planFlush(
       const isEdit = target !== undefined && "edits" in target;
       if (isEdit && before && !found && planEdit(draft, before, target)) continue;
       next.set(key, planService(draft, before, isEdit ? target.whole() : target));
+      await pause();
     }
     if (found) removeLeftovers(draft, found, next);
   } catch (error) {

@@ -12,7 +12,7 @@ import { editSnapshot, emptySnapshot, type MeshEdit, serviceKey } from "../../me
 import { editInSlices } from "../edit_in_slices.ts";
 import { discoveryRequestType, type Envelope, EnvelopeError, type Node, readEnvelope } from "../proto/mod.ts";
 import type { Protocol } from "../protocol.ts";
-import { slices } from "../slices.ts";
+import { slices } from "../../host/slices.ts";
 import { createMissing } from "./missing.ts";
 import { readResources, type Refusal } from "./read_resources.ts";
 import { createResourceSet, type ResourceSet } from "./resource_set.ts";
