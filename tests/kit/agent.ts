@@ -37,7 +37,10 @@ export type Services = Readonly<Record<string, TestService>>;
 type Servers = TestNet["servers"];
 
 export interface AgentOptions {
-  readonly services: Services;
+  /** What the mesh file says. @default nothing */
+  readonly services?: Services;
+  /** Instead of the mesh file: a control plane on this host, in plaintext. @default none */
+  readonly xds?: { readonly target: string; readonly mode: "workload" | "ads" };
   /** Who the members are. @default the test net's servers */
   readonly addresses?: Servers;
   /** @default the test net's balanced one */
@@ -74,9 +77,8 @@ export interface TestAgent extends AsyncDisposable {
 
 /** Starts an agent beside a test net, and waits until it serves. */
 export async function startAgent(net: TestNet, options: AgentOptions): Promise<TestAgent> {
-  const { services, addresses = net.servers, cgroup = net.cgroup.path, args = [], expectFailure = false } =
-    options;
-  const { name = crypto.randomUUID().slice(0, 8) } = options;
+  const { services = {}, xds, addresses = net.servers, cgroup = net.cgroup.path } = options;
+  const { args = [], expectFailure = false, name = crypto.randomUUID().slice(0, 8) } = options;
   const pinRoot = `${bpffsPath}/${net.id}-${name}`;
   const directory = `/tmp/${net.id}-${name}`;
   const socket = `${directory}/agent.sock`;
@@ -86,7 +88,9 @@ export async function startAgent(net: TestNet, options: AgentOptions): Promise<T
   const log: LogLine[] = [];
   const child = spawn(
     weftCommand([
-      ...["run", "--mesh", meshPath, "--cgroup", cgroup, "--pin-root", pinRoot, "--socket", socket],
+      "run",
+      ...xds ? ["--xds", xds.target, "--mode", xds.mode, "--plaintext"] : ["--mesh", meshPath],
+      ...["--cgroup", cgroup, "--pin-root", pinRoot, "--socket", socket],
       ...["--log-format", "json", ...args],
     ]),
     { cgroup: net.aside.path, onError: (line) => log.push(parseLogLine(line)) },

@@ -11,7 +11,7 @@ import {
   run,
   spawn,
 } from "../../src/host/mod.ts";
-import { at } from "./address.ts";
+import { type AddressPort, at, slashed, split } from "./address.ts";
 import { buildPeer } from "./build_peer.ts";
 import { expectReady, type Hammer, type HammerOptions, type HammerResult, startHammer } from "./hammer.ts";
 import { removeLeftovers, testPrefix } from "./leftovers.ts";
@@ -31,6 +31,8 @@ export interface TestNetOptions {
   readonly servers?: Readonly<Record<string, readonly number[]>>;
   /** More addresses on which the first server listens (a VIP, say), reached directly from the client. @default none */
   readonly extraAddresses?: readonly string[];
+  /** More servers, for TCP on addresses of their own, reached directly from the client: name → where it listens. @default none */
+  readonly places?: Readonly<Record<string, readonly AddressPort[]>>;
 }
 
 export interface TestNet extends AsyncDisposable {
@@ -60,7 +62,7 @@ const defaultServers = { a: [8080], b: [8080], c: [8080], d: [8080] };
 
 /** Builds the world. What killed runs left is removed first. */
 export async function createTestNet(options: TestNetOptions = {}): Promise<TestNet> {
-  const { servers: wanted = defaultServers, extraAddresses = [] } = options;
+  const { servers: wanted = defaultServers, extraAddresses = [], places = {} } = options;
   await removeLeftovers();
   const peer = await buildPeer();
   const id = ownedName(testPrefix, crypto.randomUUID().slice(0, 8));
@@ -74,6 +76,8 @@ export async function createTestNet(options: TestNetOptions = {}): Promise<TestN
   const cgroup = stack.use(createCgroup(top.path, "balanced", patience(5000)));
   const aside = stack.use(createCgroup(top.path, "aside", patience(5000)));
   const whole = (address: string) => `${address}/${address.includes(":") ? 128 : 32}`;
+  const placed = Object.values(places).flat().map((place) => split(place).address);
+  const own = [...new Set([...extraAddresses, ...placed])].map(whole);
   const network = stack.use(
     await createNetwork({
       prefix: testPrefix,
@@ -82,13 +86,13 @@ export async function createTestNet(options: TestNetOptions = {}): Promise<TestN
         {
           name: "client",
           addresses: ["10.77.0.1/16", "fd77::a/64"],
-          onLink: extraAddresses.map(whole),
+          onLink: own,
         },
         {
           name: "servers",
           addresses: [
             ...Object.values(servers).flatMap(({ v4, v6 }) => [`${v4}/16`, `${v6}/64`]),
-            ...extraAddresses.map(whole),
+            ...own,
           ],
         },
       ],
@@ -100,6 +104,9 @@ export async function createTestNet(options: TestNetOptions = {}): Promise<TestN
       ports.flatMap((port) => [`${name}=tcp/${address}/${port}`, `${name}=udp/${address}/${port}`])
     )
   );
+  for (const [name, where] of Object.entries(places)) {
+    for (const place of where) listening.push(`${name}=tcp/${slashed(place)}`);
+  }
   const child = stack.use(
     spawn([peer, "serve", ...listening], { cgroup: aside.path, namespace: network.namespace("servers") }),
   );

@@ -1,0 +1,137 @@
+import { it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import {
+  type AddressPort,
+  assertHealthy,
+  assertSpread,
+  createControlPlane,
+  createTestNet,
+  describeKernel,
+  eventually,
+  flawless,
+  serverAt,
+  startAgent,
+  type TestNet,
+} from "../kit/mod.ts";
+import { replaySotw } from "../kit/replay_sotw.ts";
+import { readRecordings, type Recording, streamsDirectory } from "../kit/streams.ts";
+import { httpServed, type Served, type SotwState, tcpServed } from "./_ads_oracle.ts";
+
+const directory = streamsDirectory("services of recorded streams of mode ads, through the kernel");
+
+/** So many connections tell whether endpoints are chosen by weight. */
+const draws = 300;
+
+function stateOf({ steps }: Recording, step: number): SotwState {
+  return steps[step].expected as unknown as SotwState;
+}
+
+/** All servers that some step asks for, each named by its address. */
+function placesOf(recording: Recording): Record<string, AddressPort[]> {
+  const all = recording.steps.flatMap((_, i) => {
+    const state = stateOf(recording, i);
+    return [...httpServed(state).values(), ...tcpServed(state).values()].flatMap((one) => [...one.keys()]);
+  });
+  return Object.fromEntries([...new Set(all)].map((address) => [address, [address]]));
+}
+
+/** Connects to a frontend until it is served by just those who are to serve it. */
+async function assertServed(
+  net: TestNet,
+  frontend: AddressPort,
+  to: ReadonlyMap<string, number>,
+  draws: number,
+) {
+  const kind = frontend.startsWith("[") ? "tcp6" : "tcp4";
+  const hammer = (count: number) => net.hammer({ kind, targets: [frontend], count });
+  const wanted = [...to.keys()].sort();
+  await eventually(`${frontend} is served by ${wanted.join(", ") || "nobody"}`, async () => {
+    const { servers, errors } = await hammer(40);
+    if (wanted.length === 0) return errors["connect EHOSTUNREACH"] === 40;
+    return Object.keys(errors).length === 0 && Object.keys(servers).every((server) => to.has(server));
+  }, 10_000);
+  if (wanted.length === 0 || draws === 0) return;
+  const { servers, errors } = await hammer(draws);
+  assert.deepEqual(errors, {}, frontend);
+  assertSpread(servers, Object.fromEntries(to));
+}
+
+/** @param before what was checked last: what is the same still is only tried, not counted */
+async function assertAllServed(net: TestNet, served: Served, before: Served) {
+  for (const [frontend, to] of served) {
+    const old = before.get(frontend);
+    const same = old?.size === to.size && [...to].every(([server, weight]) => old.get(server) === weight);
+    await assertServed(net, frontend, to, same ? 0 : draws);
+  }
+}
+
+/** An agent beside a control plane that has played the first step. */
+async function startWorld(recording: Recording) {
+  await using stack = new AsyncDisposableStack();
+  const net = stack.use(await createTestNet({ places: placesOf(recording) }));
+  const plane = stack.use(await createControlPlane({ listen: `unix:/tmp/${net.id}-xds.sock` }));
+  const replay = replaySotw(plane);
+  const starting = startAgent(net, { xds: { target: plane.target, mode: "ads" } });
+  const [agent] = await Promise.all([starting, replay.play(recording.steps[0])]);
+  stack.use(agent);
+  const started = stack.move();
+  return { net, replay, agent, [Symbol.asyncDispose]: () => started.disposeAsync() };
+}
+
+describeKernel("mode ads: recorded streams", () => {
+  if (directory === undefined) return;
+  for (const scenario of ["s1-basics", "s2-traffic", "s6-dualstack"]) {
+    for (const recording of readRecordings(directory, scenario)) {
+      it(`${scenario}, ${recording.client}: every service is served by who should, after every step`, async () => {
+        await using world = await startWorld(recording);
+        const { net, replay, agent } = world;
+        let http = 0;
+        let before: Served = new Map();
+        for (const [i, step] of recording.steps.entries()) {
+          if (i > 0) await replay.play(step);
+          const state = stateOf(recording, i);
+          http += httpServed(state).size;
+          const served = new Map([...httpServed(state), ...tcpServed(state)]);
+          await assertAllServed(net, served, before);
+          before = served;
+        }
+        assert.ok(http > 0, "no HTTP service at all");
+        await assertHealthy(agent);
+      });
+    }
+  }
+
+  it("what needs L7 is named in status; other addresses, ports and protocols are left alone", async () => {
+    const [recording] = readRecordings(directory, "s2-traffic");
+    await using world = await startWorld(recording);
+    const { net, agent } = world;
+    const { warnings } = await agent.status();
+    assert.ok(warnings.some((line) => line.includes("needs L7: crew")), warnings.join("\n"));
+    // The wildcard listener is for this port too.
+    const direct = serverAt(net.servers.a, 4);
+    const { servers, peers } = flawless(await net.hammer({ kind: "tcp4", targets: [direct], count: 20 }));
+    assert.deepEqual([servers, peers], [{ a: 20 }, { [direct]: 20 }]);
+    for (const [port, protocol] of [["8080", "udp"], ["81", "tcp"]]) {
+      const flags = protocol === "udp" ? ["--udp"] : [];
+      const { stdout } = await agent.weft("explain", `172.21.0.2:${port}`, ...flags, "-o", "json");
+      assert.equal(JSON.parse(stdout).outcome, "passthrough", `${port} ${protocol}: ${stdout}`);
+      await using sockets = await net.sockets();
+      const socket = await sockets.open(protocol === "udp" ? "udp4" : "tcp4");
+      await socket.nonBlocking();
+      const refused = await socket.connect(`172.21.0.2:${port}`).then(() => "", ({ code }) => code);
+      assert.ok(["", "EINPROGRESS"].includes(refused), `${port} ${protocol}: ${refused}`);
+      if (protocol === "udp") assert.equal(await socket.peer(), "172.21.0.2:8080");
+    }
+  });
+
+  it("weft resources shows what the control plane has told", async () => {
+    const [recording] = readRecordings(directory, "s6-dualstack");
+    await using world = await startWorld(recording);
+    const { stdout } = await world.agent.weft("resources", "endpoints", "-o", "json");
+    const { endpoints } = JSON.parse(stdout);
+    const expected = stateOf(recording, 0).endpoints;
+    assert.deepEqual(Object.keys(endpoints).sort(), Object.keys(expected).sort());
+    const { stdout: table } = await world.agent.weft("resources", "clusters");
+    for (const { name } of stateOf(recording, 0).clusters) assert.ok(table.includes(name), table);
+  });
+});
