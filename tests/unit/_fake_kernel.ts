@@ -38,8 +38,10 @@ export interface FakeKernel {
   onWrite: ((map: FakeMap) => void) | undefined;
   /** Whether programs can reach a map: it is pinned, or in a slot of one that is. */
   isReachable(map: FakeMap): boolean;
-  /** Asked before each element that is to be written, or deleted (no value): `true` makes the call fail there with ENOMEM. */
+  /** Asked before each element that is to be written, or deleted (no value): `true` makes the call fail there. */
   failAt: ((map: FakeMap, value: Uint8Array | undefined) => boolean) | undefined;
+  /** What calls fail with that `failAt` makes fail: ENOMEM unless told otherwise. */
+  errno: number;
   /** Called when a grace period begins; what it returns, when it ends. */
   onGracePeriod: (() => () => void) | undefined;
   /** While true, grace periods do not end. */
@@ -122,7 +124,7 @@ function build(random: () => number, maps: Map<number, FakeMap>, pins: Map<strin
 
   /** Word by word where readers could see the value, all at once where it is a new one. */
   function write(map: FakeMap, key: string, value: Uint8Array): number {
-    if (kernel.failAt?.(map, value)) return -ENOMEM;
+    if (kernel.failAt?.(map, value)) return -kernel.errno;
     const old = read(map, key);
     if (map.type === array && !old) return -E2BIG;
     if (isHash(map.type) && !old && map.values.size >= map.maxEntries) return -E2BIG;
@@ -147,7 +149,7 @@ function build(random: () => number, maps: Map<number, FakeMap>, pins: Map<strin
       if (!inner) return -EBADF;
       if (slot >= map.maxEntries) return -E2BIG;
       const value = new Uint8Array(Uint32Array.of(inner.id).buffer);
-      if (kernel.failAt?.(map, value)) return -ENOMEM;
+      if (kernel.failAt?.(map, value)) return -kernel.errno;
       set(map, u32Key(slot), value);
     }
     return 0;
@@ -156,7 +158,7 @@ function build(random: () => number, maps: Map<number, FakeMap>, pins: Map<strin
   function remove(map: FakeMap, key: string): number {
     if (!isHash(map.type)) return -EINVAL;
     if (!map.values.has(key)) return -ENOENT;
-    if (kernel.failAt?.(map, undefined)) return -ENOMEM;
+    if (kernel.failAt?.(map, undefined)) return -kernel.errno;
     map.values.delete(key);
     map.version++;
     kernel.onWrite?.(map);
@@ -344,6 +346,7 @@ function build(random: () => number, maps: Map<number, FakeMap>, pins: Map<strin
     },
     onWrite: undefined,
     failAt: undefined,
+    errno: ENOMEM,
     onGracePeriod: undefined,
     holdGracePeriods: false,
     isReachable: (map) => reachable().has(map.id),
