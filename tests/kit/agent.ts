@@ -49,6 +49,8 @@ export interface AgentOptions {
   readonly args?: readonly string[];
   /** What to share with another agent of this test. @default a name of its own */
   readonly name?: string;
+  /** Wait until it serves. @default true */
+  readonly wait?: boolean;
   /** Do not wait until it serves, and leave to others what it may have put into the kernel. @default false */
   readonly expectFailure?: boolean;
 }
@@ -78,7 +80,7 @@ export interface TestAgent extends AsyncDisposable {
 /** Starts an agent beside a test net, and waits until it serves. */
 export async function startAgent(net: TestNet, options: AgentOptions): Promise<TestAgent> {
   const { services = {}, xds, addresses = net.servers, cgroup = net.cgroup.path } = options;
-  const { args = [], expectFailure = false, name = crypto.randomUUID().slice(0, 8) } = options;
+  const { args = [], wait = true, expectFailure = false, name = crypto.randomUUID().slice(0, 8) } = options;
   const pinRoot = `${bpffsPath}/${net.id}-${name}`;
   const directory = `/tmp/${net.id}-${name}`;
   const socket = `${directory}/agent.sock`;
@@ -135,7 +137,7 @@ export async function startAgent(net: TestNet, options: AgentOptions): Promise<T
   };
   await using stack = new AsyncDisposableStack();
   stack.use(agent);
-  if (!expectFailure) {
+  if (wait && !expectFailure) {
     await until(
       async () => (await status().catch(() => undefined))?.ready ?? false,
       "the agent serves",

@@ -1,45 +1,77 @@
-/** Feeds recorded streams to a protocol machine, without any transport. */
+/** Feeds recorded streams to a protocol machine, without any transport or over one. */
 
 import assert from "node:assert/strict";
 import { resourcesText } from "../../src/xds/mod.ts";
 import type { Protocol } from "../../src/xds/protocol.ts";
 import type { RecordedEvent, Recording } from "../kit/streams.ts";
 
-/** How a recording is replayed. */
+/** What carries messages between a recording and a machine. */
+export interface Wire {
+  /** The machine opens a stream; another machine than before is a restarted agent. */
+  open(protocol: Protocol): Promise<void>;
+  /** The open stream, if there is one, breaks. */
+  end(): void;
+  /** Hands a response over. @returns what the machine answered, when that has arrived */
+  deliver(response: Uint8Array): Promise<readonly Uint8Array[]>;
+}
+
+/** No transport at all. */
+export function directWire(): Wire {
+  let protocol: Protocol;
+  return {
+    open: (next) => {
+      protocol = next;
+      protocol.open(new Date(0));
+      return Promise.resolve();
+    },
+    end: () => {},
+    deliver: (response) => protocol.receive(response, new Date(0)),
+  };
+}
+
+/** What a mode needs to be replayed. */
 export interface ReplayOptions {
   /** Makes the machine; also where the recorded client came back with nothing: that is a restarted agent. */
   readonly create: () => Protocol;
-  /** What to feed instead of a response; the recorded answer tells what the recorder thought of it. */
-  readonly inject: (response: Uint8Array, answer: Uint8Array | undefined) => Uint8Array;
+  /** Whether the recorder's answer rejected the response. */
+  readonly isRejection: (answer: Uint8Array) => boolean;
+  /** What to feed instead of a response that the recorder rejected: one that weft rejects too, as a whole. */
+  readonly spoil: (response: Uint8Array) => Uint8Array;
+  /** Looks at what the machine answered. */
+  readonly check: (answers: readonly Uint8Array[], response: Uint8Array, rejected: boolean) => void;
   /** The part of a state, under a key, that is compared. @default all of it */
   readonly comparable?: (state: unknown, key: string) => unknown;
-  /** Looks at what the machine answered. */
-  readonly onAnswers: (answers: readonly Uint8Array[], response: Uint8Array) => void;
 }
 
-/** Replays all streams of one client and compares what is there after every step. */
-export async function replay(recording: Recording, options: ReplayOptions): Promise<Protocol> {
-  let protocol = options.create();
+/**
+ * Replays all streams of one client and compares what is there after every step.
+ *
+ * @returns how many responses that were
+ */
+export async function replay(recording: Recording, options: ReplayOptions, wire: Wire): Promise<number> {
+  const { create, isRejection, spoil, check, comparable = (part) => part } = options;
+  const pick = (state: object) => comparable(state, "") as Record<string, unknown>;
+  let protocol = create();
+  let responses = 0;
   for (const { name, events, expected } of recording.steps) {
     for (const [at, event] of events.entries()) {
       if (event.kind === "open") {
-        if (event.keep === "nothing") protocol = options.create();
-        protocol.open(new Date(0));
-      } else if (event.kind === "in") {
-        const response = options.inject(event.bytes, answerTo(event, events.slice(at + 1)));
-        options.onAnswers(await protocol.receive(response, new Date(0)), response);
+        if (event.keep === "nothing") protocol = create();
+        await wire.open(protocol);
+      } else if (event.kind === "end") wire.end();
+      else if (event.kind === "in") {
+        const answer = answerTo(event, events.slice(at + 1));
+        const rejected = answer !== undefined && isRejection(answer);
+        const response = rejected ? spoil(event.bytes) : event.bytes;
+        check(await wire.deliver(response), response, rejected);
+        responses++;
       }
     }
     const { connected: _, ...state } = expected;
-    const comparable = options.comparable ?? ((part: unknown) => part);
-    const pick = (all: object) => comparable(all, "") as Record<string, unknown>;
-    assertSameState(
-      pick(await resourcesOf(protocol)),
-      pick(state),
-      `${recording.scenario}, ${recording.client}, ${name}`,
-    );
+    const what = `${recording.scenario}, ${recording.client}, ${name}`;
+    assertSameState(pick(await resourcesOf(protocol)), pick(state), what);
   }
-  return protocol;
+  return responses;
 }
 
 /** What `weft resources -o json` would show. */
