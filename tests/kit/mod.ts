@@ -30,3 +30,11 @@ export { createTcpProxy, type TcpProxy } from "./tcp_proxy.ts";
 export { createTestNet, serverAt, type TestNet, type TestNetOptions, type TestServer } from "./test_net.ts";
 export { assertHealthy, useWorld, type World, type WorldOptions } from "./use_world.ts";
 export { readWords, type WordsSeen } from "./word_reader.ts";
+export {
+  addressUrl,
+  authorizationUrl,
+  meshResources,
+  policyResource,
+  serviceResource,
+  workloadResource,
+} from "./workload_api.ts";

@@ -2,7 +2,7 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { createControlPlane, createTcpProxy } from "../kit/mod.ts";
 import { node, startClient } from "./_xds_client.ts";
-import { addressUrl, authorizationUrl, serviceResource, workloadResource } from "./_xds_messages.ts";
+import { addressUrl, authorizationUrl, serviceResource, workloadResource } from "../kit/workload_api.ts";
 
 /** Opens the stream of a client that holds nothing. */
 async function begin(plane: Awaited<ReturnType<typeof createControlPlane>>) {

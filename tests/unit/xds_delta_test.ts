@@ -15,7 +15,7 @@ import {
   policyResource,
   serviceResource,
   workloadResource,
-} from "./_xds_messages.ts";
+} from "../kit/workload_api.ts";
 import { resourcesOf } from "./_xds_replay.ts";
 
 const at = new Date("2026-01-01T00:00:00Z");

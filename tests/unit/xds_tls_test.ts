@@ -5,7 +5,7 @@ import { ServerCredentials } from "@grpc/grpc-js";
 import { type Authority, type Certificate, createAuthority } from "../kit/certificates.ts";
 import { createControlPlane } from "../kit/mod.ts";
 import { startClient, type TestClientOptions } from "./_xds_client.ts";
-import { addressUrl } from "./_xds_messages.ts";
+import { addressUrl } from "../kit/workload_api.ts";
 
 /** A server that asks clients for a certificate. */
 function serverCredentials(ca: string, { cert, key }: Certificate, clients = true): ServerCredentials {

@@ -10,7 +10,7 @@ import {
   policyResource,
   serviceResource,
   workloadResource,
-} from "./_xds_messages.ts";
+} from "../kit/workload_api.ts";
 import { resourcesOf } from "./_xds_replay.ts";
 
 /** What the mesh has of a resource, or why it was refused. */

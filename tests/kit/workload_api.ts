@@ -1,5 +1,6 @@
 /** Messages of the workload API for tests. */
 
+import { addressToBytes, familyOf } from "../../src/mesh/mod.ts";
 import type { Resource } from "../../src/xds/proto/mod.ts";
 import {
   addressType,
@@ -60,4 +61,40 @@ export function policyResource(key: string, message: Partial<AuthorizationMessag
   const [namespace, name] = key.split("/");
   const value = authorizationType.encode({ name, namespace, scope: 1, ...message });
   return { name: key, version: "", aliases: [], resource: { type_url: authorizationUrl, value } };
+}
+
+/**
+ * A whole mesh as the workload API tells it: each server is a workload, member of those services that list it.
+ *
+ * @param services name → VIPs, and the names of its servers, which serve port 80 on 8080
+ */
+export function meshResources(
+  services: Readonly<
+    Record<string, { readonly vips: readonly string[]; readonly members: readonly string[] }>
+  >,
+  servers: Readonly<Record<string, { readonly v4: string; readonly v6: string }>>,
+): Resource[] {
+  const port = { service_port: 80, target_port: 8080, app_protocol: 0 };
+  const key = (name: string) => `test/${name}.test.mesh`;
+  return [
+    ...Object.entries(servers).map(([name, { v4, v6 }]) => {
+      const memberships = Object.entries(services).filter(([, { members }]) => members.includes(name));
+      return workloadResource(name, {
+        addresses: [ipBytes(v4), ipBytes(v6)],
+        services: Object.fromEntries(memberships.map(([service]) => [key(service), { ports: [port] }])),
+      });
+    }),
+    ...Object.entries(services).map(([name, { vips }]) =>
+      serviceResource(key(name), {
+        addresses: vips.map((vip) => ({ network: "", address: ipBytes(vip) }) as never),
+        ports: [port],
+      })
+    ),
+  ];
+}
+
+/** 4 or 16 bytes. */
+function ipBytes(address: string): Uint8Array {
+  const bytes = addressToBytes(address);
+  return familyOf(address) === 4 ? bytes.slice(12) : bytes;
 }
