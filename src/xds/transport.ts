@@ -148,5 +148,8 @@ async function* messagesOf(call: Call): AsyncGenerator<Uint8Array> {
 /** The words of grpc-js's errors, whatever their code: not all that should be UNAVAILABLE are. */
 function streamError(error: unknown): StreamError {
   const { details, message } = error as { details?: string; message?: string };
-  return new StreamError(details || message || String(error), { cause: error });
+  const words = (details || message || String(error))
+    .replace(/^No connection established\. Last error: (?:Error: )?/, "")
+    .replace(/\. Resolution note: $/, "");
+  return new StreamError(words, { cause: error });
 }
