@@ -2,16 +2,18 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { decodeListener } from "../../src/xds/ads/decode_listener.ts";
 import { decodeRoute } from "../../src/xds/ads/decode_route.ts";
-import { readFrontends } from "../../src/xds/ads/frontends.ts";
+import { mergeFrontends, readListener } from "../../src/xds/ads/frontends.ts";
 import type { Any } from "../../src/xds/proto/mod.ts";
 import { catchAll, http, listener, routeConfiguration, routes, tcp } from "./_ads_messages.ts";
 
 /** `address:port` → clusters with weights, and the notes, for listeners with these routes. */
 function read(listeners: readonly Any[], tables: readonly Any[] = []) {
   const known = new Map(tables.map((table) => [decodeRoute(table.value).name, decodeRoute(table.value)]));
-  const { frontends, notes } = readFrontends(
-    listeners.map((one) => ({ listener: decodeListener(one.value), routes: known })),
+  const merged = mergeFrontends(
+    listeners.map((one) => readListener({ listener: decodeListener(one.value), routes: known })),
   );
+  const frontends = [...merged.frontends.values()];
+  const { notes } = merged;
   const served = Object.fromEntries(frontends.map(({ address, port, target }) => [
     `${address}:${port}`,
     target.clusters.map(({ name, weight }) => target.weighted ? `${name}×${weight}` : name).join(" "),

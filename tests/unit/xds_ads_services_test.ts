@@ -13,7 +13,10 @@ function frontend(address: string, port: number, name: string, to = "web"): Serv
 
 /** Services as `namespace/hostname: addresses ports`. */
 function grouped(...frontends: ServedFrontend[]): string[] {
-  return groupFrontends(frontends).map((group) => {
+  const steps = groupFrontends(frontends);
+  let step = steps.next();
+  while (!step.done) step = steps.next();
+  return step.value.map((group) => {
     const { namespace, hostname, vips, ranges, ports } = serviceOf(group, "");
     const addresses = [
       ...vips.map(({ address }) => address),

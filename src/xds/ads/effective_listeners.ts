@@ -8,6 +8,7 @@ import { routeNamesOf } from "./subscriptions.ts";
 export interface EffectiveListeners {
   /** Looks at all listeners anew. @returns the routes that are missing */
   settle(gaveUp: (missing: MissingName) => boolean): MissingName[];
+  /** The same objects as before where nothing changed. */
   values(): Iterable<RoutedListener>;
 }
 
@@ -27,11 +28,18 @@ export function createEffectiveListeners({ listeners, routes }: Resources): Effe
           else known.set(name, table);
         }
         missing.push(...lacking);
-        if (lacking.every(gaveUp)) effective.set(listener.name, { listener, routes: known });
+        if (!lacking.every(gaveUp)) continue;
+        const old = effective.get(listener.name);
+        if (old?.listener === listener && sameRoutes(old.routes, known)) continue;
+        effective.set(listener.name, { listener, routes: known });
       }
       for (const name of [...effective.keys()]) if (!present.has(name)) effective.delete(name);
       return missing;
     },
     values: () => effective.values(),
   };
+}
+
+function sameRoutes(a: ReadonlyMap<string, RouteTable>, b: ReadonlyMap<string, RouteTable>): boolean {
+  return a.size === b.size && [...a].every(([name, table]) => b.get(name) === table);
 }

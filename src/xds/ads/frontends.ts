@@ -17,6 +17,8 @@ export interface Frontend {
   readonly address: string;
   readonly port: number;
   readonly target: Target;
+  /** The same text for targets that are served alike. */
+  readonly targetKey: string;
   /** What it is called, such as a host name; "" where nothing says. */
   readonly name: string;
 }
@@ -27,37 +29,62 @@ export interface RoutedListener {
   readonly routes: ReadonlyMap<string, RouteTable>;
 }
 
-export interface ReadFrontends {
-  readonly frontends: readonly Frontend[];
+/** What a listener says, whatever others say. */
+export interface ListenerFrontends {
+  readonly listener: string;
+  /** Those of the listener's own addresses. */
+  readonly exact: readonly Frontend[];
+  /** Those of a wildcard listener's routes and ranges. */
+  readonly wild: readonly Frontend[];
   /** What is left alone, one line each. */
   readonly notes: readonly string[];
 }
 
-/**
- * Of two listeners that are about the same address and port, one with that very address comes before a wildcard; else the name decides.
- */
-export function readFrontends(listeners: Iterable<RoutedListener>): ReadFrontends {
+/** The key of a frontend. */
+export function frontendKey({ address, port }: Pick<Frontend, "address" | "port">): string {
+  return `${address}|${port}`;
+}
+
+/** Reads one listener. */
+export function readListener(one: RoutedListener): ListenerFrontends {
+  const { name, address, additional } = one.listener;
   const exact: Frontend[] = [];
   const wild: Frontend[] = [];
-  const notes: string[] = [];
-  const sorted = [...listeners].sort((a, b) => a.listener.name < b.listener.name ? -1 : 1);
-  for (const one of sorted) {
-    const note = (text: string) => notes.push(`listener ${one.listener.name}: ${text}`);
-    if (!isForConnections(one.listener, note)) continue;
-    for (const address of [one.listener.address!, ...one.listener.additional]) {
-      const canonical = parseAddress(address.host);
-      if (canonical === undefined) note(`${formatHostPort(address)} is no IP address: left alone`);
-      else if (canonical === "0.0.0.0" || canonical === "::") {
-        wild.push(...readWildcard(one, address.port, familyOf(canonical), note));
-      } else exact.push(...readExact(one, { host: canonical, port: address.port }, note));
+  const notes = new Set<string>();
+  const note = (text: string) => notes.add(`listener ${name}: ${text}`);
+  const addresses = isForConnections(one.listener, note) ? [address!, ...additional] : [];
+  for (const address of addresses) {
+    const canonical = parseAddress(address.host);
+    if (canonical === undefined) note(`${formatHostPort(address)} is no IP address: left alone`);
+    else if (canonical === "0.0.0.0" || canonical === "::") {
+      wild.push(...readWildcard(one, address.port, familyOf(canonical), note));
+    } else exact.push(...readExact(one, { host: canonical, port: address.port }, note));
+  }
+  return { listener: name, exact, wild, notes: [...notes] };
+}
+
+/**
+ * All frontends by key, and all notes. Of two listeners that are about the same address and port, one with that very address comes
+ * before a wildcard; else the lesser name counts.
+ */
+export function mergeFrontends(
+  listeners: Iterable<ListenerFrontends>,
+): { readonly frontends: Map<string, Frontend>; readonly notes: readonly string[] } {
+  const sorted = [...listeners].sort((a, b) => a.listener < b.listener ? -1 : 1);
+  const frontends = new Map<string, Frontend>();
+  for (const kind of ["exact", "wild"] as const) {
+    for (const one of sorted) {
+      for (const frontend of one[kind]) {
+        const key = frontendKey(frontend);
+        if (!frontends.has(key)) frontends.set(key, frontend);
+      }
     }
   }
-  const seen = new Map<string, Frontend>();
-  for (const frontend of [...exact, ...wild]) {
-    const key = `${frontend.address}|${frontend.port}`;
-    if (!seen.has(key)) seen.set(key, frontend);
-  }
-  return { frontends: [...seen.values()], notes: [...new Set(notes)] };
+  return { frontends, notes: sorted.flatMap(({ notes }) => notes) };
+}
+
+function frontend(address: string, port: number, target: Target, name: string): Frontend {
+  return { address, port, target, targetKey: targetKey(target), name };
 }
 
 /** Listeners for what comes in, those that only hand on what was redirected to them, and those without a socket are not for weft. */
@@ -100,7 +127,7 @@ function readExact(
   }
   const { target } = known[0];
   const name = known.map((one) => one.name).find((name) => name !== "") ?? nameByTarget(target, address.port);
-  return [{ address: address.host, port: address.port, target, name }];
+  return [frontend(address.host, address.port, target, name)];
 }
 
 function same(a: Target, b: Target): boolean {
@@ -241,12 +268,8 @@ function readWildcardTcp(
     const [prefix] = ipaddr.parseCIDR(range);
     const host = Number(length) === (prefix.kind() === "ipv4" ? 32 : 128);
     const network = ipaddr.parse(networkOf(range)).toString();
-    return {
-      address: host ? parseAddress(address)! : `${parseAddress(network)!}/${length}`,
-      port,
-      target,
-      name: nameByTarget(target, port),
-    };
+    const covered = host ? parseAddress(address)! : `${parseAddress(network)!}/${length}`;
+    return frontend(covered, port, target, nameByTarget(target, port));
   });
 }
 
@@ -291,7 +314,8 @@ function readHosts(
       note(`routes ${table.name}, host ${host.name}: needs L7: no address among its domains (left alone)`);
     }
     if (catchAll === undefined) return [];
-    return addresses.map((address) => ({ address, port, target: catchAll, name: hostNameOf(host) }));
+    const name = hostNameOf(host);
+    return addresses.map((address) => frontend(address, port, catchAll, name));
   });
 }
 

@@ -1,25 +1,21 @@
 /** The services that frontends make up, kept up to date. */
 
 import type { Service } from "../../mesh/mod.ts";
+import { frontendKey } from "./frontends.ts";
 import { groupFrontends, type ServedFrontend, type ServiceGroup, serviceOf } from "./services.ts";
 
 /** What became of services. */
 export interface ServiceChange {
-  /** New, or put together anew; they may say the same as before. */
+  /** New, or different; they may say the same as before all the same. */
   readonly changed: readonly Service[];
   readonly gone: readonly Service[];
 }
 
 export interface ServiceBook {
-  /** Frontends came, went, or changed their name or target: all services are put together anew. */
-  regroup(frontends: ReadonlyMap<string, ServedFrontend>): ServiceChange;
+  /** Frontends came, went, or changed their name or target: all is grouped anew, in steps between which the caller may pause. */
+  regroup(frontends: ReadonlyMap<string, ServedFrontend>): Generator<void, ServiceChange>;
   /** Only the tiers of these frontends changed. */
   refresh(frontends: ReadonlyMap<string, ServedFrontend>, touched: Iterable<string>): ServiceChange;
-}
-
-/** The key of a frontend. */
-export function frontendKey(address: string, port: number): string {
-  return `${address}|${port}`;
 }
 
 /** @param network of the node */
@@ -27,18 +23,22 @@ export function createServiceBook(network: string): ServiceBook {
   let services = new Map<string, Service>();
   let groups = new Map<string, ServiceGroup>();
   return {
-    regroup: (frontends) => {
+    *regroup(frontends) {
       const before = services;
+      const changed: Service[] = [];
       services = new Map();
       groups = new Map();
-      for (const group of groupFrontends(frontends.values())) {
-        services.set(group.hostname, serviceOf(group, network));
+      for (const group of yield* groupFrontends(frontends.values())) {
+        const service = serviceOf(group, network);
+        services.set(group.hostname, service);
+        if (!isSame(before.get(group.hostname), service)) changed.push(service);
         for (const address of group.addresses) {
-          for (const { port } of group.ports) groups.set(frontendKey(address, port), group);
+          for (const { port } of group.ports) groups.set(frontendKey({ address, port }), group);
         }
+        yield;
       }
       const gone = [...before].filter(([hostname]) => !services.has(hostname)).map(([, service]) => service);
-      return { changed: [...services.values()], gone };
+      return { changed, gone };
     },
     refresh: (frontends, touched) => {
       const concerned = new Set<ServiceGroup>();
@@ -47,11 +47,20 @@ export function createServiceBook(network: string): ServiceBook {
         if (group !== undefined) concerned.add(group);
       }
       const changed = [...concerned].map(({ hostname, addresses, ports }) => {
-        const now = ports.map(({ port }) => frontends.get(frontendKey(addresses[0], port))!);
+        const now = ports.map(({ port }) => frontends.get(frontendKey({ address: addresses[0], port }))!);
         return serviceOf({ hostname, addresses, ports: now }, network);
       });
       for (const service of changed) services.set(service.hostname, service);
       return { changed, gone: [] };
     },
   };
+}
+
+/** Whether they surely say the same: the tiers of a port are the same object as long as nothing changed. */
+function isSame(a: Service | undefined, b: Service): boolean {
+  const addresses = ({ vips, ranges }: Service) =>
+    [...vips, ...ranges.map((one) => ({ address: `${one.address}/${one.prefixLength}` }))]
+      .map(({ address }) => address).join();
+  return a !== undefined && addresses(a) === addresses(b) && a.assigned!.size === b.assigned!.size &&
+    [...b.assigned!].every(([port, tiers]) => a.assigned!.get(port) === tiers);
 }

@@ -5,8 +5,6 @@ import type { Frontend } from "./frontends.ts";
 
 /** A frontend and who serves it. */
 export interface ServedFrontend extends Frontend {
-  /** The same text for targets that are served alike. */
-  readonly targetKey: string;
   readonly tiers: AssignedTiers;
 }
 
@@ -21,14 +19,15 @@ export interface ServiceGroup {
 
 /**
  * An address is called what its frontends are called, where they agree, else by itself. Where two addresses of one name are not served
- * alike, all but the first have the address in their name.
+ * alike, all but the first have the address in their name. In steps between which the caller may pause.
  */
-export function groupFrontends(frontends: Iterable<ServedFrontend>): ServiceGroup[] {
+export function* groupFrontends(frontends: Iterable<ServedFrontend>): Generator<void, ServiceGroup[]> {
   const byAddress = new Map<string, ServedFrontend[]>();
   for (const frontend of frontends) {
     const others = byAddress.get(frontend.address);
     if (others === undefined) byAddress.set(frontend.address, [frontend]);
     else others.push(frontend);
+    yield;
   }
   const groups = new Map<string, { addresses: string[]; ports: ServedFrontend[] }>();
   const taken = new Set<string>();
@@ -41,6 +40,7 @@ export function groupFrontends(frontends: Iterable<ServedFrontend>): ServiceGrou
     const group = groups.get(alike);
     if (group !== undefined) group.addresses.push(address);
     else groups.set(alike, { addresses: [address], ports });
+    yield;
   }
   return [...groups.entries()].map(([alike, group]) => {
     const [name] = JSON.parse(alike) as [string];

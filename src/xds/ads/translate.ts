@@ -6,10 +6,17 @@
  */
 
 import { createEffectiveListeners } from "./effective_listeners.ts";
-import { type Frontend, readFrontends, targetKey } from "./frontends.ts";
+import {
+  type Frontend,
+  frontendKey,
+  type ListenerFrontends,
+  mergeFrontends,
+  readListener,
+  type RoutedListener,
+} from "./frontends.ts";
 import { createResolver } from "./resolve_target.ts";
 import type { MissingName, Resources } from "./resources.ts";
-import { createServiceBook, frontendKey, type ServiceChange } from "./service_book.ts";
+import { createServiceBook, type ServiceChange } from "./service_book.ts";
 import type { ServedFrontend } from "./services.ts";
 import { unhonoured } from "./unhonoured.ts";
 
@@ -37,17 +44,14 @@ export interface Translator {
   readonly notes: readonly string[];
 }
 
-interface PlannedFrontend extends Frontend {
-  readonly targetKey: string;
-}
-
 /** @param network of the node */
 export function createTranslator(resources: Resources, network: string): Translator {
   const listeners = createEffectiveListeners(resources);
   const resolve = createResolver(resources);
   const book = createServiceBook(network);
+  const read = new WeakMap<RoutedListener, ListenerFrontends>();
   /** What listeners and routes ask for. */
-  const plan = new Map<string, PlannedFrontend>();
+  let plan: ReadonlyMap<string, Frontend> = new Map();
   const byAssignment = new Map<string, Set<string>>();
   /** What is in force. */
   const served = new Map<string, ServedFrontend>();
@@ -57,22 +61,28 @@ export function createTranslator(resources: Resources, network: string): Transla
   let listenerNotes: readonly string[] = [];
   let notes: readonly string[] | undefined;
 
-  const makePlan = () => {
-    const read = readFrontends(listeners.values());
-    listenerNotes = read.notes;
-    plan.clear();
+  function* makePlan(): Generator<void> {
+    const all: ListenerFrontends[] = [];
+    for (const one of listeners.values()) {
+      const frontends = read.get(one) ?? readListener(one);
+      read.set(one, frontends);
+      all.push(frontends);
+      yield;
+    }
+    const merged = mergeFrontends(all);
+    plan = merged.frontends;
+    listenerNotes = merged.notes;
     byAssignment.clear();
-    for (const frontend of read.frontends) {
-      const key = frontendKey(frontend.address, frontend.port);
-      plan.set(key, { ...frontend, targetKey: targetKey(frontend.target) });
-      for (const { name } of frontend.target.clusters) {
+    for (const [key, { target }] of plan) {
+      for (const { name } of target.clusters) {
         const edsName = resources.clusters.get(name)?.value.edsName;
         if (!edsName) continue;
         byAssignment.set(edsName, (byAssignment.get(edsName) ?? new Set()).add(key));
       }
+      yield;
     }
     for (const key of [...missingOf.keys()]) if (!plan.has(key)) missingOf.delete(key);
-  };
+  }
 
   /** Brings a frontend up to date, unless it has to wait. @returns what of it changed */
   const update = (
@@ -97,8 +107,7 @@ export function createTranslator(resources: Resources, network: string): Transla
     *translate({ all, assignments }, gaveUp) {
       if (all) {
         missingRoutes = listeners.settle(gaveUp);
-        makePlan();
-        yield;
+        yield* makePlan();
       }
       const concerned = all
         ? plan.keys()
@@ -116,7 +125,7 @@ export function createTranslator(resources: Resources, network: string): Transla
         for (const key of [...served.keys()]) if (!plan.has(key)) regroup = served.delete(key) || regroup;
       }
       notes = undefined;
-      return regroup ? book.regroup(served) : book.refresh(served, touched);
+      return regroup ? yield* book.regroup(served) : book.refresh(served, touched);
     },
     get missing() {
       return missing;
