@@ -8,7 +8,6 @@
 import { createEffectiveListeners } from "./effective_listeners.ts";
 import {
   type Frontend,
-  frontendKey,
   type ListenerFrontends,
   mergeFrontends,
   readListener,
