@@ -13,11 +13,13 @@ export * from "./model.ts";
 export { ownerOf, ownerOfRange } from "./owners.ts";
 export { type Change, diff, emptyMap, type MapDraft, mapOf, type PersistentMap } from "./persistent_map.ts";
 export {
+  beginEdit,
   editSnapshot,
   emptySnapshot,
   type MeshEdit,
   rangeKey,
   replaceMesh,
   type Snapshot,
+  type SnapshotEdit,
   vipKey,
 } from "./snapshot.ts";

@@ -18,18 +18,21 @@ import {
   EnvelopeError,
   type Node,
   readEnvelope,
-  type Resource,
-  resourceType,
 } from "./proto/mod.ts";
 import type { Rejection, TypeState } from "./protocol.ts";
-import { ResourceError } from "./resource_error.ts";
+import { type Candidate, createResourceReader } from "./delta_resource.ts";
 import { slices } from "../host/slices.ts";
 
 /** How the resources of one type are read. */
 export interface DeltaType<V> {
   readonly typeUrl: string;
-  /** Begins to decode the resources of one response. @returns decodes one; it throws a ResourceError where that makes no sense */
-  decoder(): (name: string, value: Uint8Array) => V;
+  /**
+   * Begins to decode the resources of one response.
+   *
+   * @param bytes the whole response
+   * @returns decodes the one in a range of it; throws a ResourceError where that makes no sense, another error where it cannot be read
+   */
+  decoder(bytes: Uint8Array): (name: string, start: number, end: number) => V;
 }
 
 /** What one response changes, of one type. */
@@ -40,14 +43,21 @@ export interface DeltaChanges<V> {
   readonly removals: readonly string[];
 }
 
-/** A resource that was accepted and is not removed. Its contents stay as bytes: the mesh has what it needs of them. */
+/** A resource that was accepted and is not removed. Its contents stay as they came: the mesh has what it needs of them. */
 export interface HeldResource {
   readonly name: string;
   readonly version: string;
   readonly receivedAt: Date;
   readonly aliases: readonly string[];
-  /** What the type's decoder gets, a part of the response's bytes. */
-  value(): Uint8Array;
+  /** The response that it came in, and where in it. */
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What the type's decoder read. */
+export function heldValue({ bytes, start, end }: HeldResource): Uint8Array {
+  return bytes.subarray(start, end);
 }
 
 /** The state of the types of one connection, and the messages that move it. */
@@ -100,11 +110,6 @@ interface TypeRecord<V> {
   nacks: number;
 }
 
-/** What is to become of one name of a response. */
-type Candidate<V> =
-  | { readonly resource: HeldResource; readonly value: V }
-  | { readonly refused: string; readonly version: string };
-
 export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
   const { node, prepare, maxVersionBytes = 3 * 2 ** 20 } = options;
   const records = new Map(options.types.map((type) => [type.typeUrl, emptyRecord(type)]));
@@ -124,19 +129,14 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
   async function decode(record: TypeRecord<V>, bytes: Uint8Array, envelope: Envelope, now: Date) {
     const candidates = new Map<string, Candidate<V>>();
     const pause = slices();
-    const decodeValue = record.type.decoder();
-    for (const part of envelope.resources) {
-      const { name, version, result } = readResource(record.type.typeUrl, part, decodeValue);
+    const read = createResourceReader(bytes, record.type, now);
+    for (const { byteOffset, length } of envelope.resources) {
+      const start = byteOffset - bytes.byteOffset;
+      const { name, candidate } = read(start, start + length);
       if (candidates.has(name)) {
+        const { version } = "resource" in candidate ? candidate.resource : candidate;
         candidates.set(name, { refused: "it is in the response more than once", version });
-      } else if ("refused" in result) candidates.set(name, { refused: result.refused, version });
-      else {
-        const { value, aliases, at, length } = result;
-        candidates.set(name, {
-          value,
-          resource: heldResource(name, version, now, aliases, bytes, at, length),
-        });
-      }
+      } else candidates.set(name, candidate);
       await pause();
     }
     return candidates;
@@ -176,8 +176,8 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
   return {
     open: () => [...records.values()].map((record, i) => subscribe(record, i === 0)),
     receive: async (bytes, now) => {
-      // A copy, so that what is kept of it does not keep a larger buffer of the transport's alive.
-      const own = bytes.slice();
+      // A small response may be a part of a large buffer of the transport's, which what is kept of it would keep alive.
+      const own = bytes.byteLength * 2 < bytes.buffer.byteLength ? bytes.slice() : bytes;
       let envelope: Envelope;
       try {
         envelope = await readEnvelope(own, fields, slices());
@@ -230,57 +230,6 @@ function emptyRecord<V>(type: DeltaType<V>): TypeRecord<V> {
   };
 }
 
-/** One resource of a response; the name is "" where not even that can be read. */
-function readResource<V>(
-  typeUrl: string,
-  bytes: Uint8Array,
-  decodeValue: (name: string, value: Uint8Array) => V,
-): {
-  readonly name: string;
-  readonly version: string;
-  readonly result: { readonly refused: string } | {
-    readonly value: V;
-    readonly aliases: readonly string[];
-    readonly at: number;
-    readonly length: number;
-  };
-} {
-  let resource: Resource;
-  try {
-    resource = resourceType.decode(bytes);
-  } catch (error) {
-    return { name: "", version: "", result: { refused: `it cannot be read: ${messageOf(error)}` } };
-  }
-  const { name, version, resource: any, aliases } = resource;
-  const refuse = (refused: string) => ({ name, version, result: { refused } });
-  if (name === "") return refuse("it has no name");
-  if (any === null) return refuse("it has no contents");
-  if (any.type_url !== typeUrl) return refuse(`it is a ${any.type_url}, expected a ${typeUrl}`);
-  try {
-    const value = decodeValue(name, any.value);
-    const { byteOffset: at, length } = any.value;
-    return { name, version, result: { value, aliases, at, length } };
-  } catch (error) {
-    return refuse(
-      error instanceof ResourceError ? error.message : `its contents cannot be read: ${messageOf(error)}`,
-    );
-  }
-}
-
-/** @param at of the value in the bytes' buffer */
-function heldResource(
-  name: string,
-  version: string,
-  receivedAt: Date,
-  aliases: readonly string[],
-  bytes: Uint8Array,
-  at: number,
-  length: number,
-): HeldResource {
-  // One object each, and no view: there may be a hundred thousand.
-  return { name, version, receivedAt, aliases, value: () => new Uint8Array(bytes.buffer, at, length) };
-}
-
 function request<V>(record: TypeRecord<V>, message: Partial<DeltaDiscoveryRequest>): Uint8Array {
   return deltaRequestType.encode({ type_url: record.type.typeUrl, ...message });
 }
@@ -297,8 +246,4 @@ function describe(refused: readonly Rejection[]): string {
   );
   return named.join("; ") +
     (refused.length > maxNamed ? `; and ${refused.length - maxNamed} more resources` : "");
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -21,6 +21,8 @@ export interface MessageType<T extends object> {
    * @throws {Error} where the bytes are no such message; without the field's name, for the wire has none
    */
   decode(bytes: Uint8Array): T;
+  /** The number of a field. @throws {Error} where there is none of that name */
+  field(name: string & keyof T): number;
 }
 
 /** The messages of some .proto files. */
@@ -49,6 +51,11 @@ export function createSchema(...texts: readonly string[]): Schema {
         // The decoded object inherits defaults from the type's prototype. Reader itself, for the one that Reader.create makes of a
         // Buffer takes strings that are cut off.
         decode: (bytes) => type.decode(new protobuf.Reader(bytes)) as unknown as T,
+        field: (field) => {
+          const found = type.fields[field];
+          if (found === undefined) throw new Error(`message ${name} has no field ${field}`);
+          return found.id;
+        },
       };
     },
   };

@@ -37,6 +37,12 @@ export interface WorkloadMessage {
   readonly capacity: { readonly value: number } | null;
 }
 
+/** One entry of a workload's services. */
+export interface MembershipMessage {
+  readonly service: string;
+  readonly ports: { readonly ports: readonly PortMessage[] } | null;
+}
+
 export interface ServiceMessage {
   readonly name: string;
   readonly namespace: string;
@@ -125,6 +131,15 @@ const schema = createSchema(workload, security);
 
 export const addressType = schema.message<AddressMessage>("istio.workload.Address");
 export const authorizationType = schema.message<AuthorizationMessage>("istio.security.Authorization");
+
+export const workloadType = schema.message<WorkloadMessage>("istio.workload.Workload");
+export const serviceType = schema.message<ServiceMessage>("istio.workload.Service");
+export const gatewayType = schema.message<GatewayMessage>("istio.workload.GatewayAddress");
+export const localityType = schema.message<NonNullable<WorkloadMessage["locality"]>>(
+  "istio.workload.Locality",
+);
+export const membershipType = schema.message<MembershipMessage>("istio.workload.Membership");
+export const uint32Type = schema.message<{ readonly value: number }>("google.UInt32Value");
 
 export const addressUrl = "type.googleapis.com/istio.workload.Address";
 export const authorizationUrl = "type.googleapis.com/istio.security.Authorization";

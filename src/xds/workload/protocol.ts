@@ -1,17 +1,15 @@
 /** Mode workload: the delta protocol with the addresses and authorizations of the workload API. */
 
 import { emptySnapshot, type Policy, type Service, type Snapshot, type Workload } from "../../mesh/mod.ts";
-import { createDelta, type DeltaChanges, type DeltaType, type HeldResource } from "../delta.ts";
+import { createDelta, type DeltaChanges, type DeltaType, type HeldResource, heldValue } from "../delta.ts";
 import type { Node } from "../proto/mod.ts";
 import type { Collection, Protocol } from "../protocol.ts";
-import { ResourceError } from "../resource_error.ts";
 import { editInSlices } from "../edit_in_slices.ts";
 import { policyJson, serviceJson, workloadJson } from "./json.ts";
 import { addressType, addressUrl, authorizationType, authorizationUrl } from "./messages.ts";
 import { policyOf } from "./policy.ts";
+import { createAddressReader } from "./read_address.ts";
 import { serviceOf, unknownWords } from "./service.ts";
-import { createSharedValues } from "./shared_values.ts";
-import { workloadOf } from "./workload.ts";
 
 /** One resource as the mesh has it. */
 type Part =
@@ -21,20 +19,22 @@ type Part =
 
 const addresses: DeltaType<Part> = {
   typeUrl: addressUrl,
-  decoder: () => {
-    const shared = createSharedValues();
-    return (name, value) => {
-      const { workload, service } = addressType.decode(value);
-      if (workload) return { workload: workloadOf(name, workload, shared) };
-      if (service) return { service: serviceOf(name, service), unknown: unknownWords(service) };
-      throw new ResourceError("it is neither a workload nor a service");
+  decoder: (bytes) => {
+    const read = createAddressReader(bytes);
+    return (name, start, end) => {
+      const address = read(name, start, end);
+      return "uid" in address
+        ? { workload: address }
+        : { service: serviceOf(name, address), unknown: unknownWords(address) };
     };
   },
 };
 
 const authorizations: DeltaType<Part> = {
   typeUrl: authorizationUrl,
-  decoder: () => (name, value) => ({ policy: policyOf(name, authorizationType.decode(value)) }),
+  decoder: (bytes) => (name, start, end) => ({
+    policy: policyOf(name, authorizationType.decode(bytes.subarray(start, end))),
+  }),
 };
 
 const method = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources";
@@ -145,7 +145,7 @@ function collection(
         const resource = held.get(key);
         if (resource === undefined) continue;
         const { name, version, receivedAt } = resource;
-        yield { name, version, receivedAt, json: () => json(resource.value()) };
+        yield { name, version, receivedAt, json: () => json(heldValue(resource)) };
       }
     },
   };

@@ -1,0 +1,194 @@
+/**
+ * Reads addresses of the workload API straight into the mesh's workloads: they come by the hundred thousand in one response, and most
+ * of what they say (nodes, localities, memberships) was said before. Services are few, and decoded as they are.
+ */
+
+import { Buffer } from "node:buffer";
+import type { GatewayAddress, Locality, PortMap, ServiceKey, Workload } from "../../mesh/mod.ts";
+import { createByteMemo, createFieldReader, type FieldVisitor } from "../proto/mod.ts";
+import { ResourceError } from "../resource_error.ts";
+import { gatewayOf } from "./gateway.ts";
+import { ipText } from "./ip.ts";
+import {
+  addressType,
+  gatewayType,
+  localityType,
+  membershipType,
+  type ServiceMessage,
+  serviceType,
+  uint32Type,
+  workloadType,
+} from "./messages.ts";
+import { portMapOf } from "./ports.ts";
+
+/** Of the enums those values that mean something to weft; all others are as if not set, but for the status. */
+const healthy = 0;
+const hbone = 1;
+const hostNetwork = 1;
+
+const nowhere: Locality = { region: "", zone: "", subzone: "" };
+const noServices: ReadonlyMap<ServiceKey, PortMap> = new Map();
+
+const inAddress = { workload: addressType.field("workload"), service: addressType.field("service") };
+
+const inWorkload = {
+  name: workloadType.field("name"),
+  namespace: workloadType.field("namespace"),
+  addresses: workloadType.field("addresses"),
+  network: workloadType.field("network"),
+  tunnelProtocol: workloadType.field("tunnel_protocol"),
+  waypoint: workloadType.field("waypoint"),
+  node: workloadType.field("node"),
+  authorizationPolicies: workloadType.field("authorization_policies"),
+  status: workloadType.field("status"),
+  clusterId: workloadType.field("cluster_id"),
+  networkGateway: workloadType.field("network_gateway"),
+  uid: workloadType.field("uid"),
+  hostname: workloadType.field("hostname"),
+  services: workloadType.field("services"),
+  locality: workloadType.field("locality"),
+  networkMode: workloadType.field("network_mode"),
+  capacity: workloadType.field("capacity"),
+};
+
+/** Reads one Address, which is in a range of the bytes. */
+export type AddressReader = (name: string, start: number, end: number) => Workload | ServiceMessage;
+
+/** The fields of a workload while they are being read. */
+type Draft = { -readonly [Field in keyof Workload]: Workload[Field] };
+
+/**
+ * Makes a reader of Address messages within `bytes`, which is one response.
+ *
+ * @returns it throws a ResourceError where a workload makes no sense, and an Error where the bytes are no such message
+ */
+export function createAddressReader(bytes: Uint8Array): AddressReader {
+  const readFields = createFieldReader(bytes);
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const part = (start: number, end: number) => bytes.subarray(start, end);
+  const text = (start: number, end: number) => buffer.toString("utf8", start, end);
+  const sharedText = createByteMemo(bytes, text);
+  const locality = createByteMemo(bytes, (start, end): Locality => {
+    const { region, zone, subzone } = localityType.decode(part(start, end));
+    return { region, zone, subzone };
+  });
+  const gateway = createByteMemo(
+    bytes,
+    (start, end): GatewayAddress => gatewayOf(gatewayType.decode(part(start, end))),
+  );
+  /** A map of one membership: what most workloads have. */
+  const membership = createByteMemo(bytes, (start, end): ReadonlyMap<ServiceKey, PortMap> => {
+    const { service, ports } = membershipType.decode(part(start, end));
+    if (!service.includes("/")) {
+      throw new ResourceError(`it is a member of "${service}", expected namespace/hostname`);
+    }
+    return new Map([[service, portMapOf(ports?.ports ?? [])]]);
+  });
+
+  let draft: Draft;
+  let uid: string;
+  const workloadFields: FieldVisitor = {
+    number: (field, value) => {
+      if (field === inWorkload.status) draft.status = value === healthy ? "Healthy" : "Unhealthy";
+      else if (field === inWorkload.tunnelProtocol) draft.protocol = value === hbone ? "HBONE" : "TCP";
+      else if (field === inWorkload.networkMode) {
+        draft.networkMode = value === hostNetwork ? "HostNetwork" : "Standard";
+      }
+    },
+    range: (field, start, end) => {
+      switch (field) {
+        case inWorkload.name:
+          draft.name = text(start, end);
+          break;
+        case inWorkload.namespace:
+          draft.namespace = sharedText(start, end);
+          break;
+        case inWorkload.addresses:
+          (draft.addresses as string[]).push(ipText(part(start, end)));
+          break;
+        case inWorkload.network:
+          draft.network = sharedText(start, end);
+          break;
+        case inWorkload.waypoint:
+          draft.waypoint = gateway(start, end);
+          break;
+        case inWorkload.node:
+          draft.node = sharedText(start, end);
+          break;
+        case inWorkload.authorizationPolicies:
+          draft.authorizationPolicies = [...draft.authorizationPolicies, sharedText(start, end)];
+          break;
+        case inWorkload.clusterId:
+          draft.clusterId = sharedText(start, end);
+          break;
+        case inWorkload.networkGateway:
+          draft.networkGateway = gateway(start, end);
+          break;
+        case inWorkload.uid:
+          uid = text(start, end);
+          break;
+        case inWorkload.hostname:
+          draft.hostname = text(start, end);
+          break;
+        case inWorkload.services:
+          draft.services = draft.services.size === 0
+            ? membership(start, end)
+            : new Map([...draft.services, ...membership(start, end)]);
+          break;
+        case inWorkload.locality:
+          draft.locality = locality(start, end);
+          break;
+        case inWorkload.capacity:
+          draft.capacity = uint32Type.decode(part(start, end)).value;
+      }
+    },
+  };
+
+  function readWorkload(name: string, start: number, end: number): Workload {
+    uid = "";
+    draft = {
+      uid: name,
+      name: "",
+      namespace: "",
+      addresses: [],
+      network: "",
+      node: "",
+      clusterId: "",
+      locality: nowhere,
+      status: "Healthy",
+      capacity: 1,
+      hostname: "",
+      waypoint: null,
+      networkGateway: null,
+      protocol: "TCP",
+      networkMode: "Standard",
+      services: noServices,
+      authorizationPolicies: noPolicies,
+    };
+    readFields(start, end, workloadFields);
+    if (uid !== name) throw new ResourceError(`its uid is "${uid}", expected the resource's name`);
+    return draft;
+  }
+
+  // Of a oneof the last one counts.
+  let kind: number;
+  let from: number;
+  let to: number;
+  const addressFields: FieldVisitor = {
+    number: () => {},
+    range: (field, start, end) => {
+      if (field !== inAddress.workload && field !== inAddress.service) return;
+      [kind, from, to] = [field, start, end];
+    },
+  };
+
+  return (name, start, end) => {
+    kind = 0;
+    readFields(start, end, addressFields);
+    if (kind === inAddress.workload) return readWorkload(name, from, to);
+    if (kind === inAddress.service) return serviceType.decode(part(from, to));
+    throw new ResourceError("it is neither a workload nor a service");
+  };
+}
+
+const noPolicies: readonly string[] = [];
