@@ -2,39 +2,12 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { createAdsProtocol } from "../../src/xds/mod.ts";
 import { discoveryRequestType, discoveryResponseType, EnvelopeError } from "../../src/xds/proto/mod.ts";
-import { repetitions } from "../kit/slow.ts";
 import { readRecordings, streamsDirectory } from "../kit/streams.ts";
+import { fuzzRounds, mutate } from "./_mutate.ts";
 import { randomFrom } from "./_random.ts";
 import { resourcesOf } from "./_xds_replay.ts";
 
-/** WEFT_FUZZ=100000 for all of them; by default as many as take a few seconds. */
-const responses = Number(Deno.env.get("WEFT_FUZZ") ?? repetitions(3000, 300));
-
-/** A response with a few things wrong. */
-function mutate(random: () => number, bytes: Uint8Array, others: readonly Uint8Array[]): Uint8Array {
-  const below = (n: number) => Math.floor(random() * n);
-  switch (below(6)) {
-    case 0: // Cut off.
-      return bytes.slice(0, below(bytes.length));
-    case 1: { // A part of it goes.
-      const at = below(bytes.length);
-      return Uint8Array.of(...bytes.subarray(0, at), ...bytes.subarray(at + below(20)));
-    }
-    case 2: { // A part of another one comes in.
-      const other = others[below(others.length)];
-      const [at, from] = [below(bytes.length), below(other.length)];
-      const part = other.subarray(from, from + below(200));
-      return Uint8Array.of(...bytes.subarray(0, at), ...part, ...bytes.subarray(at));
-    }
-    case 3: // Nothing of it is left.
-      return Uint8Array.from({ length: below(300) }, () => below(256));
-    default: { // Bits flip.
-      const flipped = bytes.slice();
-      for (let i = below(5); i >= 0; i--) flipped[below(flipped.length)] ^= 1 << below(8);
-      return flipped;
-    }
-  }
-}
+const responses = fuzzRounds(3000);
 
 /** Some resources of a response, in what is else a good one: so that mutations reach what is inside. */
 function shorten(random: () => number, bytes: Uint8Array): Uint8Array {
