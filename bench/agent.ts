@@ -22,6 +22,7 @@ import {
   probeFeatures,
   removePins,
 } from "../src/dataplane/mod.ts";
+import { defaultOutlierSettings } from "../src/outlier_detection/mod.ts";
 import { type NodeFinder, type Place, placeOn } from "../src/locality/mod.ts";
 import { defaultWatermarks, type Watermarks } from "../src/records/mod.ts";
 import { bpffsPath, type Cgroup, isLeftover, ownedName } from "../src/host/mod.ts";
@@ -52,6 +53,8 @@ export interface AgentTuning {
   /** First size of map records. */
   readonly records?: number;
   readonly watermarks?: Watermarks;
+  /** Whether it watches how connects end. @default as `weft run` does */
+  readonly watched?: boolean;
   /** Finds where the node is. */
   readonly node?: Pick<NodeFinder, "place">;
   /** Where the node is, without a finder. @default nowhere */
@@ -63,8 +66,8 @@ export function startAgent(
   shim: Shim,
   cgroup: Cgroup,
   name: string,
-  { records = defaultSizes.records, watermarks = defaultWatermarks, node, place = anywhere }: AgentTuning =
-    {},
+  { records = defaultSizes.records, watermarks = defaultWatermarks, watched = true, node, place = anywhere }:
+    AgentTuning = {},
 ): BenchAgent {
   const pinRoot = `${bpffsPath}/${ownedName(prefix, name)}`;
   Deno.mkdirSync(pinRoot, { mode: 0o700 });
@@ -75,6 +78,7 @@ export function startAgent(
     socketSizes: defaultSocketSizes,
     cgroup: { fd, id: cgroup.id },
     features: probeFeatures(shim),
+    consecutiveFailures: watched ? defaultOutlierSettings.consecutiveFailures : 0,
     publishThreads: 0,
     watermarks,
     maxRecords: 2 ** 24,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
-/* Programs that do nothing, on the hooks of bpf/workload.bpf.c: what running any program costs. */
+/* Programs that do nothing, on the hooks of bpf/workload.bpf.c and bpf/sockops.bpf.c: what running any program costs. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
@@ -24,6 +24,13 @@ HOOK(getpeername6)
 
 SEC("cgroup/sock_release")
 int weft_sock_release(struct bpf_sock *ctx)
+{
+	(void)ctx;
+	return 1;
+}
+
+SEC("sockops")
+int weft_sockops(struct bpf_sock_ops *ctx)
 {
 	(void)ctx;
 	return 1;

@@ -87,6 +87,23 @@ struct {
 	__type(value, __u64);
 } refusals SEC(".maps");
 
+/*
+ * Which endpoints fail, by endpoint index: written by sockops and sock_release. Counted anew where the index has become another
+ * endpoint's. Element 0: failures.h.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct connect_failures);
+} connect_failures SEC(".maps");
+
+/* What is told of them. Written by sockops and sock_release; the agent reads from time to time, nobody is woken. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 16384);
+} failure_events SEC(".maps");
+
 /* Written by all programs, read by the agent. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -144,6 +161,8 @@ struct {
 const volatile struct {
 	struct record_entry record_entry;
 	struct refusal_event refusal_event;
+	struct failure_event failure_event;
+	enum failure failure;
 	enum frontend_flag frontend_flag;
 	enum tier_flag tier_flag;
 	enum service_flag service_flag;

@@ -27,7 +27,7 @@ static __always_inline __u64 seal_of(__u64 cookie, const __u64 *words, int count
 
 static __always_inline __u64 seal_peer(__u64 cookie, const struct socket_peer *peer)
 {
-	return seal_of(cookie, (const __u64 *)&peer->vip, SEALED_WORDS(struct socket_peer));
+	return seal_of(cookie, (const __u64 *)&peer->vip, SEALED_WORDS(struct socket_peer) - 1);
 }
 
 static __always_inline __u64 seal_flow(__u64 cookie, const struct flow *flow)
@@ -170,6 +170,7 @@ static __always_inline bool remember_peer(__u64 cookie, const struct destination
 	peer->endpoint = to->endpoint;
 	peer->generation = to->generation;
 	peer->seal = seal_peer(cookie, peer);
+	peer->unanswered = 0;
 	return true;
 }
 

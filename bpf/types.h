@@ -128,7 +128,7 @@ struct socket_bucket {
 
 /* What a socket is connected to. */
 struct socket_peer {
-	__u64 seal; /* seal_of(cookie, everything below) */
+	__u64 seal; /* seal_of(cookie, everything below but the last word) */
 	struct address vip; /* what the application asked for */
 	struct address backend; /* what it got */
 	__be16 vip_port;
@@ -136,8 +136,9 @@ struct socket_peer {
 	__u32 endpoint;
 	__u32 generation;
 	__u32 zero;
-	__u64 zero2; /* a cache line in all */
-};
+	/* Outside the seal: the cookie of the socket whose SYN nobody answered in time; sockops sets it, connect clears it. */
+	__u64 unanswered;
+}; /* a cache line in all */
 
 /* What an unconnected UDP socket has sent to, and what its answers are to be called. */
 struct flow_key {
@@ -175,12 +176,38 @@ struct refusal_event {
 	__u8 command[16];
 };
 
-/* Features of this kernel: probed by the agent, not guessed from a version. */
+/* Connects to one endpoint that failed, one after the other; one word. */
+struct connect_failures {
+	__u32 in_a_row; /* since the last one that did not */
+	__u32 generation; /* of the endpoint that they belong to */
+} __attribute__((aligned(8)));
+
+/* How a connect failed. */
+enum failure {
+	FAILURE_REFUSED, /* ECONNREFUSED: a reset, or an ICMP message that the port is closed */
+	FAILURE_TIMED_OUT,
+	FAILURE_RESET, /* in a handshake that both sides began */
+	FAILURE_UNREACHABLE, /* an ICMP message, or nobody has the address */
+	FAILURE_GIVEN_UP, /* the application closed the socket after a SYN had been left without an answer */
+	FAILURES,
+};
+
+/* So many connects to an endpoint have failed in a row that somebody should know. */
+struct failure_event {
+	__u32 endpoint;
+	__u32 generation;
+	__u32 in_a_row;
+	__u32 failure; /* how the last one failed: enum failure */
+};
+
+/* Features of this kernel, probed by the agent, not guessed from a version; and what is switched on. */
 struct settings {
 	__u32 bucket_mask; /* buckets in `socket_buckets`, a power of two, less 1 */
 	__u32 line_mask; /* lines in `frontend_lines`, a power of two, less 1 */
 	__u32 has_ranges; /* `ranges` has had an element */
 	__u32 has_set_retval; /* bpf_set_retval in connect and sendmsg (5.18): a refusal's errno; else it is EPERM */
+	/* Each time that so many connects to an endpoint have failed in a row, it is told; 0: nobody looks. */
+	__u32 consecutive_failures;
 };
 
 /* Indexes into `counters`. */
@@ -194,6 +221,13 @@ enum counter {
 	COUNTER_EXEMPT, /* sockets of the agent left alone */
 	COUNTER_BROKEN, /* a word named something that is not there: never, unless someone else edits the maps */
 	COUNTER_EVENTS_LOST, /* refusals that were counted but not logged: the ring was full */
+	/* Connects that failed, in the order of enum failure. */
+	COUNTER_ENDPOINT_REFUSED,
+	COUNTER_ENDPOINT_TIMED_OUT,
+	COUNTER_ENDPOINT_RESET,
+	COUNTER_ENDPOINT_UNREACHABLE,
+	COUNTER_ENDPOINT_GIVEN_UP,
+	COUNTER_FAILURE_EVENTS_LOST, /* the ring was full: it is told again after as many more failures */
 	COUNTERS,
 };
 

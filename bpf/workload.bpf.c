@@ -15,6 +15,7 @@
 #include <linux/in.h>
 #include <bpf/bpf_helpers.h>
 
+#include "failures.h"
 #include "udp.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -233,11 +234,22 @@ HOOK(recvmsg, 6, receive)
 HOOK(getpeername, 4, getpeername)
 HOOK(getpeername, 6, getpeername)
 
+/* Closed in the middle of a connect. */
+static __always_inline void give_up(__u64 cookie)
+{
+	struct socket_peer peer = {};
+
+	if (find_peer(cookie, &peer) && peer.unanswered == cookie)
+		count_failure(&peer, FAILURE_GIVEN_UP);
+}
+
 SEC("cgroup/sock_release")
 int weft_sock_release(struct bpf_sock *ctx)
 {
 	__u64 cookie = bpf_get_socket_cookie(ctx);
 
+	if (settings.consecutive_failures && ctx->state == BPF_TCP_SYN_SENT)
+		give_up(cookie);
 	forget_peer(cookie);
 	if (ctx->protocol == IPPROTO_UDP)
 		forget_flows(cookie);

@@ -9,9 +9,8 @@ const root = new URL("..", import.meta.url).pathname;
 const output = `${root}dist/weft`;
 
 /** What the binary carries beside its code; scripts/build.ts makes it. */
-const payload = ["libweft.so", "libbpf.so.1", "libelf.so.1", "libz.so.1", "workload.bpf.o"].map((name) =>
-  `build/${name}`
-);
+const payload = ["libweft.so", "libbpf.so.1", "libelf.so.1", "libz.so.1", "workload.bpf.o", "sockops.bpf.o"]
+  .map((name) => `build/${name}`);
 
 function fail(message: string): never {
   console.error(`compile: ${message}`);

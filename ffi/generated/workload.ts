@@ -4,10 +4,10 @@
 import { type Codec, fit, fitWord, readBytes, readWords, writeBytes, writeWords, writeZeros } from "../codec.ts";
 
 /** Hash of the layouts of all maps but the sockets': the `v<schema>` of the pin directory. */
-export const schema = "4c5e423e79d5";
+export const schema = "4b7215edc67a";
 
 /** Hash of the layouts of the per-socket maps, which outlive the generations of the others. */
-export const socketSchema = "b534cbd6d0cb";
+export const socketSchema = "bb6380dcc58c";
 
 /** The maps of one generation. */
 export const meshMaps = [
@@ -19,6 +19,8 @@ export const meshMaps = [
   "endpoints",
   "endpoint_hits",
   "refusals",
+  "connect_failures",
+  "failure_events",
   "counters",
   "events",
 ] as const;
@@ -41,6 +43,8 @@ export const mapTypes = {
   endpoints: 2,
   endpoint_hits: 2,
   refusals: 2,
+  connect_failures: 2,
+  failure_events: 27,
   counters: 6,
   socket_buckets: 2,
   socket_peers: 2,
@@ -239,6 +243,26 @@ export const endpoint: Codec<Endpoint> = {
   },
 };
 
+/** `struct connect_failures`, 8 bytes. */
+export interface ConnectFailures {
+  /** 32 bits. */
+  readonly inARow: number;
+  /** 32 bits. */
+  readonly generation: number;
+}
+
+export const connectFailures: Codec<ConnectFailures> = {
+  size: 8,
+  read: (view, at) => ({
+    inARow: view.getUint32(at + 0, true),
+    generation: view.getUint32(at + 4, true),
+  }),
+  write: (view, at, value) => {
+    view.setUint32(at + 0, fit(value.inARow, 32, "connect_failures.in_a_row"), true);
+    view.setUint32(at + 4, fit(value.generation, 32, "connect_failures.generation"), true);
+  },
+};
+
 /** `struct socket_bucket`, 64 bytes. */
 export interface SocketBucket {
   /** 64 bits. */
@@ -275,6 +299,8 @@ export interface SocketPeer {
   readonly endpoint: number;
   /** 32 bits. */
   readonly generation: number;
+  /** 64 bits. */
+  readonly unanswered: bigint;
 }
 
 export const socketPeer: Codec<SocketPeer> = {
@@ -287,6 +313,7 @@ export const socketPeer: Codec<SocketPeer> = {
     backendPort: view.getUint16(at + 42, false),
     endpoint: view.getUint32(at + 44, true),
     generation: view.getUint32(at + 48, true),
+    unanswered: view.getBigUint64(at + 56, true),
   }),
   write: (view, at, value) => {
     view.setBigUint64(at + 0, fitWord(value.seal, "socket_peer.seal"), true);
@@ -296,8 +323,8 @@ export const socketPeer: Codec<SocketPeer> = {
     view.setUint16(at + 42, fit(value.backendPort, 16, "socket_peer.backend_port"), false);
     view.setUint32(at + 44, fit(value.endpoint, 32, "socket_peer.endpoint"), true);
     view.setUint32(at + 48, fit(value.generation, 32, "socket_peer.generation"), true);
+    view.setBigUint64(at + 56, fitWord(value.unanswered, "socket_peer.unanswered"), true);
     writeZeros(view, at + 52, 4);
-    writeZeros(view, at + 56, 8);
   },
 };
 
@@ -427,7 +454,35 @@ export const refusalEvent: Codec<RefusalEvent> = {
   },
 };
 
-/** `struct settings`, 16 bytes. */
+/** `struct failure_event`, 16 bytes. */
+export interface FailureEvent {
+  /** 32 bits. */
+  readonly endpoint: number;
+  /** 32 bits. */
+  readonly generation: number;
+  /** 32 bits. */
+  readonly inARow: number;
+  /** 32 bits. */
+  readonly failure: number;
+}
+
+export const failureEvent: Codec<FailureEvent> = {
+  size: 16,
+  read: (view, at) => ({
+    endpoint: view.getUint32(at + 0, true),
+    generation: view.getUint32(at + 4, true),
+    inARow: view.getUint32(at + 8, true),
+    failure: view.getUint32(at + 12, true),
+  }),
+  write: (view, at, value) => {
+    view.setUint32(at + 0, fit(value.endpoint, 32, "failure_event.endpoint"), true);
+    view.setUint32(at + 4, fit(value.generation, 32, "failure_event.generation"), true);
+    view.setUint32(at + 8, fit(value.inARow, 32, "failure_event.in_a_row"), true);
+    view.setUint32(at + 12, fit(value.failure, 32, "failure_event.failure"), true);
+  },
+};
+
+/** `struct settings`, 20 bytes. */
 export interface Settings {
   /** 32 bits. */
   readonly bucketMask: number;
@@ -437,23 +492,37 @@ export interface Settings {
   readonly hasRanges: number;
   /** 32 bits. */
   readonly hasSetRetval: number;
+  /** 32 bits. */
+  readonly consecutiveFailures: number;
 }
 
 export const settings: Codec<Settings> = {
-  size: 16,
+  size: 20,
   read: (view, at) => ({
     bucketMask: view.getUint32(at + 0, true),
     lineMask: view.getUint32(at + 4, true),
     hasRanges: view.getUint32(at + 8, true),
     hasSetRetval: view.getUint32(at + 12, true),
+    consecutiveFailures: view.getUint32(at + 16, true),
   }),
   write: (view, at, value) => {
     view.setUint32(at + 0, fit(value.bucketMask, 32, "settings.bucket_mask"), true);
     view.setUint32(at + 4, fit(value.lineMask, 32, "settings.line_mask"), true);
     view.setUint32(at + 8, fit(value.hasRanges, 32, "settings.has_ranges"), true);
     view.setUint32(at + 12, fit(value.hasSetRetval, 32, "settings.has_set_retval"), true);
+    view.setUint32(at + 16, fit(value.consecutiveFailures, 32, "settings.consecutive_failures"), true);
   },
 };
+
+/** `enum failure` */
+export const failure = {
+  FAILURE_REFUSED: 0,
+  FAILURE_TIMED_OUT: 1,
+  FAILURE_RESET: 2,
+  FAILURE_UNREACHABLE: 3,
+  FAILURE_GIVEN_UP: 4,
+  FAILURES: 5,
+} as const;
 
 /** `enum frontend_flag` */
 export const frontendFlag = {
@@ -494,5 +563,11 @@ export const counter = {
   COUNTER_EXEMPT: 6,
   COUNTER_BROKEN: 7,
   COUNTER_EVENTS_LOST: 8,
-  COUNTERS: 9,
+  COUNTER_ENDPOINT_REFUSED: 9,
+  COUNTER_ENDPOINT_TIMED_OUT: 10,
+  COUNTER_ENDPOINT_RESET: 11,
+  COUNTER_ENDPOINT_UNREACHABLE: 12,
+  COUNTER_ENDPOINT_GIVEN_UP: 13,
+  COUNTER_FAILURE_EVENTS_LOST: 14,
+  COUNTERS: 15,
 } as const;

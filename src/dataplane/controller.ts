@@ -38,8 +38,8 @@ export interface ControllerState {
 }
 
 export interface Controller {
-  /** Takes the newest snapshot. */
-  submit(snapshot: Snapshot): void;
+  /** Takes the newest snapshot, with the endpoints that are to be set aside then where they change with it: nothing is flushed in between. */
+  submit(snapshot: Snapshot, aside?: Aside): void;
   /** Takes the endpoints that are to be set aside, all of them. Nothing is flushed for it before there is a snapshot. */
   setAside(aside: Aside): void;
   readonly state: ControllerState;
@@ -209,8 +209,9 @@ export function createController(options: ControllerOptions): Controller {
   }
 
   return {
-    submit: (snapshot) => {
+    submit: (snapshot, aside = newestAside) => {
       newest = snapshot;
+      newestAside = aside;
       start();
     },
     setAside: (aside) => {

@@ -4,7 +4,7 @@
  * One agent owns it. What it finds pinned it takes over; what it makes outlives it.
  */
 
-import { closeFd, type LoadedObject, type Shim } from "../../ffi/mod.ts";
+import { closeFd, type Shim } from "../../ffi/mod.ts";
 import type { ServiceKey } from "../mesh/mod.ts";
 import { createRecordPool, type RecordPool, takesRecords, type Watermarks } from "../records/mod.ts";
 import { type Applied, emptyApplied } from "./applied.ts";
@@ -24,6 +24,7 @@ import { abandonPlan, commitPlan, isEmpty, type Plan, planFlush, type ServiceTar
 import {
   attachPrograms,
   type Features,
+  type LoadedPrograms,
   loadPrograms,
   openSocketMaps,
   pinSocketMaps,
@@ -40,7 +41,13 @@ export interface DatapathOptions {
   readonly socketSizes: SocketSizes;
   /** What the programs are attached to. */
   readonly cgroup: { readonly fd: number; readonly id: bigint };
-  readonly features: Features;
+  readonly features: Pick<Features, "setRetval">;
+  /**
+   * After how many failed connects in a row an endpoint is told of in map failure_events; 0: nobody watches connects.
+   *
+   * @default {0}
+   */
+  readonly consecutiveFailures?: number;
   /** How records are published (ArrayOfMaps.publish). */
   readonly publishThreads: number;
   /** When the record pool grows and shrinks. */
@@ -108,7 +115,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
   let pinned = maps !== undefined;
   const tookOver = pinned;
   let sockets = openSocketMaps(shim, paths.sockets, options.socketSizes);
-  let object: LoadedObject | undefined;
+  let object: LoadedPrograms | undefined;
   let state: { applied: Applied; pool: RecordPool; found: Found | undefined };
   let background: Promise<void> = Promise.resolve();
   /** Looking map records over, and putting another map (or another knowledge of it) in its place: never both at a time. */
@@ -183,8 +190,12 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     background.catch(() => {});
   }
 
-  function load(over: MeshMaps): LoadedObject {
-    const loaded = loadPrograms(shim, over, sockets, { ...options.features, ranges: hasRanges });
+  function load(over: MeshMaps): LoadedPrograms {
+    const loaded = loadPrograms(shim, over, sockets, {
+      setRetval: options.features.setRetval,
+      ranges: hasRanges,
+      consecutiveFailures: options.consecutiveFailures ?? 0,
+    });
     pinSocketMaps(shim, loaded, paths.sockets);
     if (sockets.exemptFd === undefined) sockets = openSocketMaps(shim, paths.sockets, options.socketSizes);
     return loaded;
@@ -201,7 +212,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
       promoteNextMaps(paths);
       pinned = true;
     }
-    let loaded: LoadedObject | undefined;
+    let loaded: LoadedPrograms | undefined;
     try {
       loaded = load(current);
       const replaced = attachPrograms(shim, loaded, options.cgroup, paths.links);
@@ -237,7 +248,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
   /** Moves programs and pins over to larger maps; the old ones serve until then. Nothing else may use them meanwhile. */
   async function grow(sizes: MeshSizes): Promise<void> {
     const next = await growMeshMaps(shim, maps!, sizes, publishThreads);
-    let loaded: LoadedObject | undefined;
+    let loaded: LoadedPrograms | undefined;
     try {
       removePins(paths.nextMaps);
       pinMeshMaps(shim, next, paths.nextMaps);
@@ -261,7 +272,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     if (hasRanges || !plan.ranges.some((edit) => edit.after !== undefined)) return;
     hasRanges = true;
     if (!object) return;
-    let loaded: LoadedObject | undefined;
+    let loaded: LoadedPrograms | undefined;
     try {
       loaded = load(maps!);
       attachPrograms(shim, loaded, options.cgroup, paths.links);

@@ -25,7 +25,7 @@ export interface MeshSizes {
   readonly frontends: number;
   /** Service ports; `refusals` has as many. */
   readonly services: number;
-  /** `endpoint_hits` has as many. */
+  /** `endpoint_hits` and `connect_failures` have as many. */
   readonly endpoints: number;
   /** Slots. */
   readonly records: number;
@@ -42,6 +42,9 @@ export const defaultSizes: MeshSizes = {
 /** The size of the ring buffer of refusals in bytes: a power of two of at least a page. */
 export const eventsSize = 65_536;
 
+/** The size of the ring buffer of failures in bytes, likewise. */
+export const failureEventsSize = 16_384;
+
 /** A trie takes memory for what it holds, not for what it may hold. */
 const mostRanges = 2 ** 31;
 const noPreallocation = 1; // BPF_F_NO_PREALLOC: tries have no other kind
@@ -57,8 +60,10 @@ export interface MeshMaps {
   readonly endpoints: ArrayMap<workload.Endpoint>;
   readonly endpointHits: ArrayMap<bigint>;
   readonly refusals: ArrayMap<bigint>;
+  readonly connectFailures: ArrayMap<workload.ConnectFailures>;
   readonly counters: CounterMap;
   readonly eventsFd: number;
+  readonly failureEventsFd: number;
 }
 
 /** A map's name in the contract, with its file descriptor. */
@@ -72,6 +77,8 @@ export function mapFds(maps: MeshMaps): ReadonlyMap<typeof workload.meshMaps[num
     ["endpoints", maps.endpoints.fd],
     ["endpoint_hits", maps.endpointHits.fd],
     ["refusals", maps.refusals.fd],
+    ["connect_failures", maps.connectFailures.fd],
+    ["failure_events", maps.failureEventsFd],
     ["counters", maps.counters.fd],
     ["events", maps.eventsFd],
   ]);
@@ -84,9 +91,10 @@ export function mapMemories(maps: MeshMaps): ReadonlyMap<string, number> {
 
 /** Closes the file descriptors; what is pinned stays. */
 export function closeMeshMaps(shim: Shim, maps: MeshMaps): void {
-  const { sizes: _sizes, eventsFd, ...handles } = maps;
+  const { sizes: _sizes, eventsFd, failureEventsFd, ...handles } = maps;
   for (const handle of Object.values(handles)) handle[Symbol.dispose]();
   closeFd(shim, eventsFd);
+  closeFd(shim, failureEventsFd);
 }
 
 /** The number of CPUs that the kernel could ever have: how many values a per-CPU map keeps. */
@@ -126,8 +134,13 @@ function typed(shim: Shim, fd: (name: typeof workload.meshMaps[number]) => numbe
     endpoints,
     endpointHits: new ArrayMap(shim, fd("endpoint_hits"), { name: "endpoint_hits", value: u64 }),
     refusals: new ArrayMap(shim, fd("refusals"), { name: "refusals", value: u64 }),
+    connectFailures: new ArrayMap(shim, fd("connect_failures"), {
+      name: "connect_failures",
+      value: workload.connectFailures,
+    }),
     counters: new CounterMap(shim, fd("counters"), "counters", possibleCpus()),
     eventsFd: fd("events"),
+    failureEventsFd: fd("failure_events"),
   };
 }
 
@@ -141,6 +154,8 @@ const shapes = {
   endpoints: [4, workload.endpoint.size],
   endpoint_hits: [4, 8],
   refusals: [4, 8],
+  connect_failures: [4, workload.connectFailures.size],
+  failure_events: [0, 0],
   counters: [4, 8],
   events: [0, 0],
 } as const;
@@ -148,6 +163,7 @@ const shapes = {
 function entriesOf(name: typeof workload.meshMaps[number], sizes: MeshSizes): number {
   switch (name) {
     case "endpoint_hits":
+    case "connect_failures":
       return sizes.endpoints;
     case "refusals":
       return sizes.services;
@@ -157,6 +173,8 @@ function entriesOf(name: typeof workload.meshMaps[number], sizes: MeshSizes): nu
       return eventsSize;
     case "frontend_lines":
       return lineCount(sizes.frontends);
+    case "failure_events":
+      return failureEventsSize;
     case "ranges":
       return mostRanges;
     default:
@@ -252,9 +270,7 @@ export async function growMeshMaps(
   threads: number,
 ): Promise<MeshMaps> {
   const grown = new Set<string>(
-    workload.meshMaps.filter((name) =>
-      name !== "counters" && name !== "events" && entriesOf(name, sizes) > entriesOf(name, old.sizes)
-    ),
+    workload.meshMaps.filter((name) => entriesOf(name, sizes) > entriesOf(name, old.sizes)),
   );
   const fds = new Map<string, number>();
   try {
@@ -273,6 +289,7 @@ export async function growMeshMaps(
     if (grown.has("services")) maps.services.updateMany([...old.services.entries()]);
     if (grown.has("endpoints")) maps.endpoints.updateMany([...old.endpoints.entries()]);
     if (grown.has("endpoint_hits")) maps.endpointHits.updateMany([...old.endpointHits.entries()]);
+    // What endpoints have failed so far is counted anew (map connect_failures).
     if (grown.has("refusals")) maps.refusals.updateMany([...old.refusals.entries()]);
     if (grown.has("records")) await copyOuterMap(old.records, maps.records, threads);
     return maps;

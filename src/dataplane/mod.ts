@@ -11,10 +11,11 @@ export {
 export { type Datapath, type DatapathOptions, type FlushReport, openDatapath } from "./datapath.ts";
 export * from "./desired.ts";
 export { KernelStateUnknown } from "./flush.ts";
-export { hooks } from "./hooks.ts";
+export { type Hook, hooks, hooksInUse } from "./hooks.ts";
 export {
   defaultSizes,
   eventsSize,
+  failureEventsSize,
   mapMemories,
   type MeshMaps,
   type MeshSizes,
@@ -26,9 +27,11 @@ export {
   countPeers,
   defaultSocketSizes,
   detachPrograms,
+  type Features,
   haveSize,
   type HookStatus,
   hookStatuses,
+  type LoadedPrograms,
   loadPrograms,
   openSocketMaps,
   probeFeatures,

@@ -20,7 +20,7 @@ import {
   workload,
 } from "../../ffi/mod.ts";
 import { createMap } from "../../ffi/mod.ts";
-import { type Hook, hooks } from "./hooks.ts";
+import { type Hook, hooks, hooksInUse } from "./hooks.ts";
 import { mapFds, type MeshMaps } from "./maps.ts";
 import { exists, removePins } from "./pins.ts";
 
@@ -95,44 +95,80 @@ export function openSocketMaps(shim: Shim, directory: string, sizes: SocketSizes
 export interface Features {
   /** A refusal can have an errno of its own; otherwise it is EPERM. */
   readonly setRetval: boolean;
+  /** The kernel tells its own types (BTF), which sockops needs for a socket's error. */
+  readonly kernelTypes: boolean;
 }
 
 export function probeFeatures(shim: Shim): Features {
-  return { setRetval: hasHelper(shim, programTypeSockAddr, helperSetRetval) };
+  return {
+    setRetval: hasHelper(shim, programTypeSockAddr, helperSetRetval),
+    kernelTypes: exists("/sys/kernel/btf/vmlinux"),
+  };
 }
 
 /** What the programs are told when they are loaded. */
-export interface ProgramSettings extends Features {
+export interface ProgramSettings extends Pick<Features, "setRetval"> {
   /** Whether they look into map ranges at all. */
   readonly ranges: boolean;
+  /** After how many failed connects in a row an endpoint is told of; 0: nobody watches, and there is no sockops. */
+  readonly consecutiveFailures: number;
+}
+
+/** The programs of all hooks that are in use. */
+export interface LoadedPrograms extends LoadedObject {
+  readonly hooks: readonly Hook[];
 }
 
 /**
  * Loads the programs over these maps.
  *
- * @param object which of the payload's objects; tests have one of their own
+ * @param object what is loaded as `workload`; tests have one of their own
  * @throws {KernelError} with the verifier's log
  */
 export function loadPrograms(
   shim: Shim,
   maps: MeshMaps,
   sockets: SocketMaps,
-  { ranges, setRetval }: ProgramSettings,
+  { ranges, setRetval, consecutiveFailures }: ProgramSettings,
   object = "workload",
-): LoadedObject {
+): LoadedPrograms {
   const settings = new Uint8Array(workload.settings.size);
   workload.settings.write(new DataView(settings.buffer), 0, {
     bucketMask: sockets.buckets.info().maxEntries - 1,
     lineMask: maps.frontendLines.count - 1,
     hasRanges: ranges ? 1 : 0,
     hasSetRetval: setRetval ? 1 : 0,
+    consecutiveFailures,
   });
   const reuse = new Map<string, number>(mapFds(maps));
   reuse.set("socket_buckets", sockets.buckets.fd);
   reuse.set("socket_peers", sockets.peers.fd);
   reuse.set("flows", sockets.flows.fd);
   if (sockets.exemptFd !== undefined) reuse.set("exempt_sockets", sockets.exemptFd);
-  return loadObject(shim, object, { reuse, readOnly: new Map([[".rodata.settings", settings]]) });
+  const readOnly = new Map([[".rodata.settings", settings]]);
+  const workloadObject = loadObject(shim, object, { reuse, readOnly });
+  const watched = consecutiveFailures > 0;
+  if (!watched) return { ...workloadObject, hooks: hooksInUse(watched) };
+  try {
+    reuse.set("exempt_sockets", workloadObject.map("exempt_sockets"));
+    return combine(workloadObject, loadObject(shim, "sockops", { reuse, readOnly }));
+  } catch (error) {
+    workloadObject[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function combine(workloadObject: LoadedObject, sockops: LoadedObject): LoadedPrograms {
+  const inSockops = new Set(hooks.filter((hook) => hook.object === "sockops").map((hook) => hook.program));
+  return {
+    ...workloadObject,
+    hooks: hooksInUse(true),
+    program: (program) => (inSockops.has(program) ? sockops : workloadObject).program(program),
+    [Symbol.dispose]: () => {
+      sockops[Symbol.dispose]();
+      workloadObject[Symbol.dispose]();
+    },
+  };
 }
 
 /** Pins the per-socket maps where they are not pinned yet. */
@@ -162,9 +198,15 @@ function linkPath(directory: string, hook: Hook): string {
  * What the kernel says of each hook's pinned link.
  *
  * @param cgroupId the cgroup that it should be on (inode number); `undefined`: any
+ * @param wanted the hooks that should have one @default those that must have one, and sockops where it has
  */
-export function hookStatuses(shim: Shim, directory: string, cgroupId: bigint | undefined): HookStatus[] {
-  return hooks.map((hook) => {
+export function hookStatuses(
+  shim: Shim,
+  directory: string,
+  cgroupId: bigint | undefined,
+  wanted = hooksInUse(exists(`${directory}/sockops`)),
+): HookStatus[] {
+  return wanted.map((hook) => {
     const fd = openPin(shim, linkPath(directory, hook));
     if (fd === undefined) return { hook: hook.name, state: "missing", programId: null, linkId: null };
     try {
@@ -202,12 +244,12 @@ export interface ReplacedLink {
 }
 
 /**
- * Puts the programs on every hook: through the pinned link where there is a good one (one atomic replacement), else by a
- * new link that is pinned in its place. On an error every hook is as it was.
+ * Puts the programs on their hooks: through the pinned link where there is a good one (one atomic replacement), else by a
+ * new link that is pinned in its place. A hook that is not in use any more is left. On an error every hook is as it was.
  */
 export function attachPrograms(
   shim: Shim,
-  object: LoadedObject,
+  programs: LoadedPrograms,
   cgroup: { readonly fd: number; readonly id: bigint },
   directory: string,
 ): ReplacedLink[] {
@@ -220,9 +262,9 @@ export function attachPrograms(
     return fd;
   };
   try {
-    for (const hook of hooks) {
+    for (const hook of programs.hooks) {
       const path = linkPath(directory, hook);
-      const program = object.program(hook.program);
+      const program = programs.program(hook.program);
       const existing = keepOpen(openPin(shim, path));
       const info = existing === undefined ? undefined : linkInfo(shim, existing);
       if (existing !== undefined && info?.cgroupId === cgroup.id) {
@@ -260,29 +302,35 @@ export function attachPrograms(
     }
     Deno.renameSync(`${path}-new`, path);
   }
+  for (const hook of hooks) if (!programs.hooks.includes(hook)) detachHook(shim, directory, hook);
   return replaced;
 }
 
 /** Takes the programs off every hook and removes the links' pins. Returns how many links there were. */
 export function detachPrograms(shim: Shim, directory: string): number {
   let count = 0;
-  for (const hook of hooks.toReversed()) {
-    for (const path of [linkPath(directory, hook), `${linkPath(directory, hook)}-new`]) {
-      const fd = openPin(shim, path);
-      if (fd === undefined) continue;
-      try {
-        detachLink(shim, fd, hook.name);
-        count++;
-      } catch (error) {
-        // A severed link has nothing to detach from.
-        if (!(error instanceof KernelError)) throw error;
-      } finally {
-        closeFd(shim, fd);
-      }
-      Deno.removeSync(path);
-    }
-  }
+  for (const hook of hooks.toReversed()) count += detachHook(shim, directory, hook);
   removePins(directory);
+  return count;
+}
+
+/** Takes a program off its hook, if there is one. Returns how many links there were. */
+function detachHook(shim: Shim, directory: string, hook: Hook): number {
+  let count = 0;
+  for (const path of [linkPath(directory, hook), `${linkPath(directory, hook)}-new`]) {
+    const fd = openPin(shim, path);
+    if (fd === undefined) continue;
+    try {
+      detachLink(shim, fd, hook.name);
+      count++;
+    } catch (error) {
+      // A severed link has nothing to detach from.
+      if (!(error instanceof KernelError)) throw error;
+    } finally {
+      closeFd(shim, fd);
+    }
+    Deno.removeSync(path);
+  }
   return count;
 }
 

@@ -16,6 +16,7 @@ const features: Readonly<Record<string, readonly [check: string, since: string |
   setRetval: ["programs.set_retval", "5.18", "refused connections get EPERM, not EHOSTUNREACH"],
   publishInBatches: ["kernel.publish_batch", "5.19", "records are published one by one, on threads"],
   onePublishWait: ["kernel.publish_wait", "6.8", "large changes wait for several grace periods"],
+  setAside: ["programs.kernel_types", null, "endpoints that refuse connections are not set aside"],
   jit: ["programs.jit", null, "each connection costs several times more"],
   ipv6: ["connections.ipv6", null, "only IPv4 is balanced"],
 };

@@ -31,6 +31,8 @@ export const servicePort = 80;
 export const targetPort = 8080;
 /** Of no service. */
 export const unlistedPort = 81;
+/** Of the service that has an endpoint, which does not listen there. */
+export const closedPort = 82;
 
 function service(hostname: string, vips: Pair): Service {
   return {
@@ -39,13 +41,14 @@ function service(hostname: string, vips: Pair): Service {
     hostname,
     vips: [{ network: "", address: vips[4] }, { network: "", address: vips[6] }],
     ranges: [],
-    ports: new Map([[servicePort, targetPort]]),
+    ports: new Map([[servicePort, targetPort], [closedPort, targetPort + 1]]),
     loadBalancer: null,
     ipFamilies: null,
     canonical: false,
     visibility: "Public",
     needsWaypoint: false,
     assigned: null,
+    outlierDetection: true,
     endpoints: [],
   };
 }

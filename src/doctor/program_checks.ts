@@ -19,7 +19,9 @@ import {
 } from "../../ffi/mod.ts";
 import {
   type Datapath,
-  hooks,
+  type Hook,
+  hooksInUse,
+  type LoadedPrograms,
   loadPrograms,
   openDatapath,
   pinPaths,
@@ -104,6 +106,24 @@ export async function checkPrograms(
       };
     },
   );
+  const kernelTypes = await check(
+    {
+      id: "programs.kernel_types",
+      title: "the kernel's own types (BTF)",
+      remedy: "see dmesg",
+      optional: true,
+    },
+    [shim, privileged],
+    (shim) => {
+      const { kernelTypes } = probeFeatures(shim);
+      if (kernelTypes) return { value: true, detail: "failed connects can be told apart" };
+      return {
+        value: false,
+        detail: "not in this kernel: endpoints that refuse connections are not set aside",
+        warning: "use a distribution's kernel: it is built with CONFIG_DEBUG_INFO_BTF",
+      };
+    },
+  );
   const datapath = await check(
     {
       id: "programs.mesh",
@@ -118,6 +138,7 @@ export async function checkPrograms(
         socketSizes,
         cgroup,
         features: probeFeatures(shim),
+        consecutiveFailures: 1,
         publishThreads,
         watermarks: defaultWatermarks,
         maxRecords: sizes.records,
@@ -136,10 +157,11 @@ export async function checkPrograms(
         "this kernel's verifier does not take weft's programs: use Linux 5.15 or later, and report it " +
         "with the output of weft doctor -o json if yours is",
     },
-    [shim, datapath, setRetval],
-    (shim, { maps, sockets }, setRetval) => {
+    [shim, datapath, setRetval, kernelTypes],
+    (shim, { maps, sockets }, setRetval, kernelTypes) => {
       if (maps === undefined) throw new Error("there are no maps after a flush");
-      const load = () => stack.use(loadPrograms(shim, maps, sockets, { setRetval, ranges: true }));
+      const settings = { setRetval, ranges: true, consecutiveFailures: kernelTypes ? 1 : 0 };
+      const load = () => stack.use(loadPrograms(shim, maps, sockets, settings));
       const started = performance.now();
       const first = load();
       const elapsed = performance.now() - started;
@@ -155,7 +177,7 @@ export async function checkPrograms(
     },
     [object],
     ({ first }) => {
-      const fd = first.program(hooks[0].program);
+      const fd = first.program(first.hooks[0].program);
       const info = Deno.readTextFileSync(`/proc/self/fdinfo/${fd}`);
       if (!/^prog_jited:\s+1/m.test(info)) throw new CheckFailed("the kernel interprets them");
       return { value: null, detail: "the kernel runs them as machine code" };
@@ -177,7 +199,7 @@ export async function checkPrograms(
     },
   );
   const attached = new Map<string, Finding<null>>();
-  for (const hook of hooks) {
+  for (const hook of hooksInUse(!kernelTypes.found || kernelTypes.value)) {
     attached.set(
       hook.name,
       await check(
@@ -207,11 +229,9 @@ export async function checkPrograms(
 
 /** The programs twice, over the same maps: what runs, and what an upgrade would bring. */
 interface Objects {
-  readonly first: LoadedObject;
-  readonly second: LoadedObject;
+  readonly first: LoadedPrograms;
+  readonly second: LoadedPrograms;
 }
-
-type Hook = typeof hooks[number];
 
 /** The marks on the agent's own sockets, by file descriptor. */
 function exemptSockets(shim: Shim, object: LoadedObject): KernelMap<number, number> {

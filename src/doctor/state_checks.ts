@@ -10,12 +10,12 @@ import {
   SOCK_STREAM,
   workload,
 } from "../../ffi/mod.ts";
-import { countPeers, type Datapath, eventsSize } from "../dataplane/mod.ts";
+import { countPeers, type Datapath, eventsSize, failureEventsSize } from "../dataplane/mod.ts";
 import type { Family } from "../mesh/mod.ts";
 import { CheckFailed, type Finding } from "./check.ts";
 import type { Section } from "./checklist.ts";
 import { type ConnectionFindings, connectionRemedies } from "./connection_checks.ts";
-import { emptyVip, servicePort, unlistedPort, vip } from "./probe_mesh.ts";
+import { closedPort, emptyVip, servicePort, unlistedPort, vip } from "./probe_mesh.ts";
 import { addressText, ask, at, type ProbeNetwork, type Route } from "./probe_network.ts";
 import type { ProgramFindings } from "./program_checks.ts";
 
@@ -63,6 +63,26 @@ export async function checkState(
         );
       }
       return { value: null, detail: "one refusal, one record" };
+    },
+  );
+  await check(
+    spec("failure", "a refused connect seen (sockops)"),
+    [shim, datapath, ipv4, hook("connect4"), hook("sockops")],
+    (shim, { maps }, { network }) => {
+      using ring = openRing(shim, maps!.failureEventsFd, workload.failureEvent, failureEventsSize);
+      ring.read();
+      using client = network.client(routes[4], SOCK_STREAM);
+      const errno = errnoOf(() => client.connect(at(vip[4], closedPort)));
+      const seen = ring.read().records.map(({ failure }) => failure);
+      if (errno !== "ECONNREFUSED" || seen.join() !== `${workload.failure.FAILURE_REFUSED}`) {
+        throw new CheckFailed(
+          `a connect that nobody listens for gave ${errno} and was seen as ${
+            seen.join(", ") || "nothing"
+          }, ` +
+            `expected ECONNREFUSED and ${workload.failure.FAILURE_REFUSED}`,
+        );
+      }
+      return { value: null, detail: "one connect, one record" };
     },
   );
   await check(

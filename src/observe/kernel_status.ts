@@ -5,6 +5,7 @@ import { closeFd, openPin, workload } from "../../ffi/mod.ts";
 import {
   countPeers,
   eventsSize,
+  failureEventsSize,
   hookStatuses,
   mapMemories,
   type MeshMaps,
@@ -50,6 +51,8 @@ export function meshMapStatuses(maps: MeshMaps, use: MapUse, innerMapBytes: numb
     of("endpoints", use.endpoints, sizes.endpoints),
     of("endpoint_hits", null, sizes.endpoints),
     of("refusals", null, sizes.services),
+    of("connect_failures", null, sizes.endpoints),
+    of("failure_events", null, failureEventsSize),
     of("counters", null, workload.counter.COUNTERS),
     of("events", null, eventsSize),
   ];
@@ -113,6 +116,7 @@ export function statusWithoutAgent(shim: Shim, paths: PinPaths, cgroup: string):
     controlPlane: null,
     flushes: 0,
     lastFlush: null,
+    outliers: null,
     needsWaypoint: [],
     errors: [`no agent is running; ${serving}`],
     warnings: [],

@@ -5,7 +5,6 @@ import {
   closeFd,
   type Codec,
   hasHelper,
-  type LoadedObject,
   openDirectory,
   openShim,
   payload,
@@ -18,6 +17,7 @@ import {
   defaultSizes,
   defaultSocketSizes,
   type DesiredService,
+  type LoadedPrograms,
   loadPrograms,
   openDatapath,
   pinPaths,
@@ -126,8 +126,12 @@ async function createSlowWorld(shimOf: (shim: Shim) => Shim): Promise<SlowWorld>
   };
   await serve("10.96.0.1", "ab");
   datapath.attach();
-  const loaded: LoadedObject = stack.use(
-    loadPrograms(shim, datapath.maps!, datapath.sockets, { ...features, ranges: false }, object),
+  const loaded: LoadedPrograms = stack.use(
+    loadPrograms(shim, datapath.maps!, datapath.sockets, {
+      ...features,
+      ranges: false,
+      consecutiveFailures: 0,
+    }, object),
   );
   attachPrograms(shim, loaded, cgroup, paths.links);
   await datapath.settle();

@@ -5,7 +5,7 @@ import { mapInfo } from "../../ffi/mod.ts";
 import {
   type Datapath,
   type DesiredService,
-  hooks,
+  hooksInUse,
   openDatapath,
   type PinPaths,
   pinPaths,
@@ -111,7 +111,7 @@ export function dump(kernel: FakeKernel, { maps }: Datapath): unknown {
 
 /** The maps that the programs on each hook use: the same for all. */
 export function attachedMaps({ programs }: DatapathHost): ReadonlyMap<string, number> {
-  const [first, ...others] = hooks.map(({ attachType }) => programs.mapsOn(attachType)!);
+  const [first, ...others] = hooksInUse(false).map(({ attachType }) => programs.mapsOn(attachType)!);
   for (const other of others) assert.deepEqual(other, first);
   return first;
 }

@@ -167,7 +167,7 @@ static void socket_peer(const void *start)
 	number("endpoint", it->endpoint);
 	number("generation", it->generation);
 	number("zero", it->zero);
-	number("zero2", it->zero2);
+	number("unanswered", it->unanswered);
 }
 
 static void flow_key(const void *start)
@@ -215,6 +215,25 @@ static void settings(const void *start)
 	number("line_mask", it->line_mask);
 	number("has_ranges", it->has_ranges);
 	number("has_set_retval", it->has_set_retval);
+	number("consecutive_failures", it->consecutive_failures);
+}
+
+static void connect_failures(const void *start)
+{
+	const struct connect_failures *it = start;
+
+	number("in_a_row", it->in_a_row);
+	number("generation", it->generation);
+}
+
+static void failure_event(const void *start)
+{
+	const struct failure_event *it = start;
+
+	number("endpoint", it->endpoint);
+	number("generation", it->generation);
+	number("in_a_row", it->in_a_row);
+	number("failure", it->failure);
 }
 
 #define STRUCT(name) { #name, sizeof(struct name), name }
@@ -224,10 +243,24 @@ static const struct {
 	size_t size;
 	void (*print)(const void *start);
 } structs[] = {
-	STRUCT(frontend_key), STRUCT(frontend), STRUCT(tier),	       STRUCT(service_port),
-	STRUCT(record_entry), STRUCT(endpoint), STRUCT(socket_bucket), STRUCT(socket_peer),
-	STRUCT(flow_key),     STRUCT(flow),	STRUCT(refusal_event), STRUCT(settings),
-	STRUCT(range_key),    STRUCT(range),	STRUCT(frontend_way),  STRUCT(frontend_line),
+	STRUCT(frontend_key),
+	STRUCT(frontend),
+	STRUCT(tier),
+	STRUCT(service_port),
+	STRUCT(record_entry),
+	STRUCT(endpoint),
+	STRUCT(socket_bucket),
+	STRUCT(socket_peer),
+	STRUCT(flow_key),
+	STRUCT(flow),
+	STRUCT(refusal_event),
+	STRUCT(settings),
+	STRUCT(range_key),
+	STRUCT(range),
+	STRUCT(frontend_way),
+	STRUCT(frontend_line),
+	STRUCT(connect_failures),
+	STRUCT(failure_event),
 };
 
 #define ENUM(of, name) { #of, #name, (__u32)name }
@@ -237,15 +270,36 @@ static const struct {
 	const char *name;
 	__u32 value;
 } enums[] = {
-	ENUM(frontend_flag, FRONTEND_RANGE),  ENUM(tier_flag, TIER_WEIGHTED),
-	ENUM(tier_flag, TIER_MAPPED),	      ENUM(service_flag, SERVICE_LEAVE),
-	ENUM(endpoint_flag, ENDPOINT_USABLE), ENUM(flow_role, FLOW_HEAD),
-	ENUM(flow_role, FLOW_SENT),	      ENUM(flow_role, FLOW_REPLY),
-	ENUM(counter, COUNTER_TCP_BALANCED),  ENUM(counter, COUNTER_UDP_BALANCED),
-	ENUM(counter, COUNTER_TCP_REFUSED),   ENUM(counter, COUNTER_UDP_REFUSED),
-	ENUM(counter, COUNTER_STATE_FULL),    ENUM(counter, COUNTER_SEND_REFUSED_FULL),
-	ENUM(counter, COUNTER_EXEMPT),	      ENUM(counter, COUNTER_BROKEN),
-	ENUM(counter, COUNTER_EVENTS_LOST),   ENUM(counter, COUNTERS),
+	ENUM(frontend_flag, FRONTEND_RANGE),
+	ENUM(tier_flag, TIER_WEIGHTED),
+	ENUM(tier_flag, TIER_MAPPED),
+	ENUM(service_flag, SERVICE_LEAVE),
+	ENUM(endpoint_flag, ENDPOINT_USABLE),
+	ENUM(flow_role, FLOW_HEAD),
+	ENUM(flow_role, FLOW_SENT),
+	ENUM(flow_role, FLOW_REPLY),
+	ENUM(counter, COUNTER_TCP_BALANCED),
+	ENUM(counter, COUNTER_UDP_BALANCED),
+	ENUM(counter, COUNTER_TCP_REFUSED),
+	ENUM(counter, COUNTER_UDP_REFUSED),
+	ENUM(counter, COUNTER_STATE_FULL),
+	ENUM(counter, COUNTER_SEND_REFUSED_FULL),
+	ENUM(counter, COUNTER_EXEMPT),
+	ENUM(counter, COUNTER_BROKEN),
+	ENUM(counter, COUNTER_EVENTS_LOST),
+	ENUM(counter, COUNTERS),
+	ENUM(counter, COUNTER_ENDPOINT_REFUSED),
+	ENUM(counter, COUNTER_ENDPOINT_TIMED_OUT),
+	ENUM(counter, COUNTER_ENDPOINT_RESET),
+	ENUM(counter, COUNTER_ENDPOINT_UNREACHABLE),
+	ENUM(counter, COUNTER_ENDPOINT_GIVEN_UP),
+	ENUM(counter, COUNTER_FAILURE_EVENTS_LOST),
+	ENUM(failure, FAILURE_REFUSED),
+	ENUM(failure, FAILURE_TIMED_OUT),
+	ENUM(failure, FAILURE_RESET),
+	ENUM(failure, FAILURE_UNREACHABLE),
+	ENUM(failure, FAILURE_GIVEN_UP),
+	ENUM(failure, FAILURES),
 };
 
 static int list(void)
