@@ -63,6 +63,7 @@ function service(name: string, vip: string): Service {
     visibility: "Public",
     needsWaypoint: false,
     assigned: null,
+    outlierDetection: true,
     endpoints: [],
   };
 }

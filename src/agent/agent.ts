@@ -20,12 +20,15 @@ import {
 } from "../dataplane/mod.ts";
 import { cgroupId, ensureBpffs, HostError } from "../host/mod.ts";
 import { createNodeFinder } from "../locality/mod.ts";
+import type { Snapshot } from "../mesh/mod.ts";
 import { serveAdmin } from "../observe/admin_server.ts";
 import type { Logger } from "../observe/log.ts";
+import type { OutlierSettings } from "../outlier_detection/mod.ts";
 import { agentStatus } from "./agent_status.ts";
 import { detachAll } from "./detach.ts";
 import type { AgentOptions } from "./options.ts";
 import { probePublishThreads } from "./publish_threads.ts";
+import { type Outliers, watchOutliers } from "./outliers.ts";
 import { type Refusals, watchRefusals } from "./refusals.ts";
 import { runtimePaths } from "./runtime_paths.ts";
 import { explainView } from "./explain_view.ts";
@@ -41,6 +44,10 @@ export type Leave = "keep" | "detach";
 /** How often the kernel's refusals are logged, and its leftovers swept, in milliseconds. */
 const refusalsEveryMs = 1000;
 const sweepEveryMs = 10_000;
+
+/** How often failed connects are looked at, in milliseconds: so long an endpoint that fails is tried on at most. */
+const outliersEveryMs = 100;
+const calmEveryMs = 30_000;
 
 /**
  * Runs until the signal aborts.
@@ -77,6 +84,12 @@ export async function runAgent(
       "this kernel has no bpf_set_retval (5.18): refused connections get EPERM instead of EHOSTUNREACH",
     );
   }
+  const outlierSettings = features.kernelTypes ? options.outliers : undefined;
+  if (outlierSettings !== options.outliers) {
+    log.warn(
+      "this kernel does not tell its types (BTF): endpoints that refuse connections are not set aside",
+    );
+  }
   const publishThreads = options.publishThreads ?? await probePublishThreads(shim);
   const datapath = openDatapath(shim, {
     paths,
@@ -84,6 +97,7 @@ export async function runAgent(
     socketSizes: options.socketSizes,
     cgroup,
     features,
+    consecutiveFailures: outlierSettings?.consecutiveFailures ?? 0,
     publishThreads,
     watermarks: options.watermarks,
     maxRecords: options.maxRecords,
@@ -100,6 +114,7 @@ export async function runAgent(
   began.promise.catch(() => {}); // nobody waits for it any more where the agent is stopped first
   let attached = false;
   let refusals: Refusals | undefined;
+  let outliers: Outliers | undefined;
   const timers: ReturnType<typeof setInterval>[] = [];
 
   /** Once, when the first configuration is in the kernel, and before a second one is on its way there. */
@@ -114,11 +129,26 @@ export async function runAgent(
 
     const watched = refusals = watchRefusals(shim, datapath.maps!.eventsFd, log);
     timers.push(setInterval(() => watched.read(), refusalsEveryMs));
+    if (outlierSettings) watchConnects(outlierSettings);
     timers.push(setInterval(() => sweep(datapath, log), sweepEveryMs));
     if (options.auditEveryMs > 0) {
       timers.push(oneAtATime(() => auditRecords(datapath, controller, log), options.auditEveryMs));
     }
     began.resolve();
+  }
+
+  function watchConnects(settings: OutlierSettings): void {
+    const place = (snapshot: Snapshot) => node.place(snapshot);
+    const watched = outliers = watchOutliers({ shim, datapath, controller, place, settings, log });
+    const guard = (action: () => void) => () => {
+      try {
+        action();
+      } catch (error) {
+        log.error("failed connects could not be looked at", { reason: String(error) });
+      }
+    };
+    timers.push(setInterval(guard(watched.tick), outliersEveryMs));
+    timers.push(setInterval(guard(watched.calmDown), calmEveryMs));
   }
 
   const controller = createController({
@@ -141,10 +171,13 @@ export async function runAgent(
   });
   const admin = serveAdmin(runtime.socket, {
     status: () =>
-      agentStatus({ shim, options, paths, cgroup, datapath, controller, node, source, startedAt, attached }),
-    services: () => serviceViews(datapath, controller, options.node.network),
+      agentStatus({
+        ...{ shim, options, paths, cgroup, datapath, controller, node, source, startedAt, attached },
+        outliers,
+      }),
+    services: () => serviceViews(datapath, controller, outliers, options.node.network),
     workloads: () => workloadViews(controller.state.applied),
-    endpoints: (service) => endpointViews(datapath, controller, service, options.node.network),
+    endpoints: (service) => endpointViews(datapath, controller, outliers, service, options.node.network),
     explain: (to, protocol) => explainView(controller, to, protocol),
     records: () => recordsView(datapath, options.watermarks),
     resources: (only) => source.resources(only),
@@ -154,7 +187,8 @@ export async function runAgent(
       if (signal.aborted) resolve();
       signal.addEventListener("abort", () => resolve(), { once: true });
     });
-    const following = source.follow((snapshot) => controller.submit(snapshot), signal);
+    const submit = (snapshot: Snapshot) => (outliers ?? controller).submit(snapshot);
+    const following = source.follow(submit, signal);
     await Promise.race([ended, following, began.promise]);
     await Promise.race([ended, following]);
     refusals?.read();
@@ -165,6 +199,7 @@ export async function runAgent(
     );
     await admin.close();
     refusals?.close();
+    outliers?.close();
   }
   if (leave() === "detach") {
     const count = detachAll(shim, paths);

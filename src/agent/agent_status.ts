@@ -1,11 +1,12 @@
 /** What `weft status` shows of a running agent. */
 
 import type { Shim } from "../../ffi/mod.ts";
-import { type Controller, type Datapath, hookStatuses, type PinPaths } from "../dataplane/mod.ts";
+import { type Controller, type Datapath, hooksInUse, hookStatuses, type PinPaths } from "../dataplane/mod.ts";
 import { type NodeFinder, type Place, placeOn } from "../locality/mod.ts";
 import type { StatusResponse } from "../observe/api.ts";
 import { meshMapStatuses, readCounters, socketMapStatuses } from "../observe/kernel_status.ts";
 import type { AgentOptions } from "./options.ts";
+import type { Outliers } from "./outliers.ts";
 import type { Source } from "./source.ts";
 
 /** What the status is made of. */
@@ -20,6 +21,8 @@ export interface StatusParts {
   readonly source: Source;
   readonly startedAt: Date;
   readonly attached: boolean;
+  /** `undefined`: endpoints are not set aside. */
+  readonly outliers: Outliers | undefined;
 }
 
 /** The node's place as one flat record. */
@@ -32,7 +35,7 @@ export function agentStatus(parts: StatusParts): StatusResponse {
   const { shim, options, paths, cgroup, datapath, controller, source } = parts;
   const { maps, applied, pool, sockets } = datapath;
   const state = controller.state;
-  const programs = hookStatuses(shim, paths.links, cgroup.id);
+  const programs = hookStatuses(shim, paths.links, cgroup.id, hooksInUse(parts.outliers !== undefined));
   const bad = parts.attached ? programs.filter((program) => program.state !== "attached") : [];
   const counters = maps ? readCounters(maps) : {};
   const frontends = [...applied.services.values()].reduce((sum, service) => sum + service.frontends.size, 0);
@@ -79,6 +82,7 @@ export function agentStatus(parts: StatusParts): StatusResponse {
         durationMs: state.lastFlush.durationMs,
       }
       : null,
+    outliers: outlierView(parts.outliers),
     needsWaypoint: [...state.applied.services.entries()].filter(([, service]) => service.needsWaypoint).map((
       [key],
     ) => key),
@@ -91,6 +95,12 @@ export function agentStatus(parts: StatusParts): StatusResponse {
       ...fullWarnings(datapath, parts.options.maxRecords),
     ],
   };
+}
+
+function outlierView(outliers: Outliers | undefined): StatusResponse["outliers"] {
+  if (!outliers) return null;
+  const aside = outliers.aside.values().reduce((sum, endpoints) => sum + endpoints.size, 0);
+  return { aside, ...outliers.counts };
 }
 
 /** Map records grows by itself, up to its ceiling: a word before the mesh is refused. */

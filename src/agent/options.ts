@@ -2,6 +2,7 @@ import type { MeshSizes, SocketSizes } from "../dataplane/mod.ts";
 import type { NodeOptions } from "../locality/mod.ts";
 import type { FileSourceOptions } from "./file_source.ts";
 import type { XdsSourceOptions } from "./xds_source.ts";
+import type { OutlierSettings } from "../outlier_detection/mod.ts";
 import type { Watermarks } from "../records/mod.ts";
 
 /** What an agent is told at its start. */
@@ -19,6 +20,8 @@ export interface AgentOptions {
   readonly socketSizes: SocketSizes;
   /** The most slots that map records may grow to. */
   readonly maxRecords: number;
+  /** When endpoints are set aside because connects to them fail; `undefined`: never. */
+  readonly outliers: OutlierSettings | undefined;
   /** When the record pool grows and shrinks. */
   readonly watermarks: Watermarks;
   /** How records are published (ArrayOfMaps.publish); `undefined`: as this kernel does it best. */

@@ -3,15 +3,20 @@
 import {
   type AppliedService,
   type AppliedServicePort,
+  type AsideEndpoints,
+  asideKey,
   compileService,
   type Controller,
   type Datapath,
+  type DesiredEndpoint,
   type DesiredService,
+  type DesiredServicePort,
 } from "../dataplane/mod.ts";
-import { formatAddressPort, type Service, type Snapshot, type Workload } from "../mesh/mod.ts";
+import { formatAddressPort, type Health, type Service, type Snapshot, type Workload } from "../mesh/mod.ts";
 import type { EndpointsResponse, ServiceView, WorkloadView } from "../observe/api.ts";
 import { readRecord } from "../records/mod.ts";
 import { kernelShares } from "./kernel_shares.ts";
+import type { Outliers } from "./outliers.ts";
 
 const byText = (a: string, b: string) => a < b ? -1 : a > b ? 1 : 0;
 
@@ -67,7 +72,12 @@ function noteOf(
 }
 
 /** One row a service. */
-export function serviceViews(datapath: Datapath, controller: Controller, network: string): ServiceView[] {
+export function serviceViews(
+  datapath: Datapath,
+  controller: Controller,
+  outliers: Outliers | undefined,
+  network: string,
+): ServiceView[] {
   const snapshot = controller.state.applied;
   const hits = readAll(datapath.maps?.endpointHits);
   const refusals = readAll(datapath.maps?.refusals);
@@ -84,7 +94,7 @@ export function serviceViews(datapath: Datapath, controller: Controller, network
       members: service.assigned === null
         ? snapshot.members.get(key)?.size ?? 0
         : Math.max(0, ...[...service.assigned.values()].map((tiers) => tiers.flat().length)),
-      connections: applied ? sum(hits, indexesOf(applied)) : 0,
+      connections: (applied ? sum(hits, indexesOf(applied)) : 0) + (outliers?.earlier(key) ?? 0),
       refused: sum(refusals, ports.map((port) => port.id)),
       note: noteOf(service, applied, network, () => compiled(controller, key)),
     };
@@ -116,6 +126,7 @@ export function workloadViews(snapshot: Snapshot): WorkloadView[] {
 export function endpointViews(
   datapath: Datapath,
   controller: Controller,
+  outliers: Outliers | undefined,
   name: string,
   network: string,
 ): EndpointsResponse | undefined {
@@ -124,25 +135,30 @@ export function endpointViews(
   if (key === undefined) return undefined;
   const applied = datapath.applied.services.get(key);
   const service = snapshot.services.get(key)!;
-  const desired = compiled(controller, key);
-  const rows = desired?.servicePorts.flatMap((port) => {
+  // With those that are set aside: they keep their place in the tiers, and have a row as all others.
+  const { place } = controller.state;
+  const whole = place && compileService(snapshot, key, place);
+  const about = { datapath, outliers, snapshot, aside: controller.state.aside.get(key) };
+  const rows = whole?.servicePorts.flatMap((port) => {
     const placed = applied?.servicePorts.get(port.key);
-    return placed ? portRows(datapath, port, placed) : [];
+    return placed ? portRows(about, port, placed) : [];
   });
-  const excluded = desired?.excluded.map((one) => ({
+  const excluded = whole?.excluded.map((one) => ({
     port: one.port,
     family: familyName(one.family),
     uid: one.uid,
     endpoint: "",
     weight: snapshot.workloads.get(one.uid)?.capacity ?? 0,
+    health: healthOf(snapshot, one.uid),
     tier: null,
     share: 0,
     connections: 0,
     state: `kept out: ${one.reason}`,
+    setAside: null,
   }));
   return {
     service: key,
-    note: noteOf(service, applied, network, () => desired),
+    note: noteOf(service, applied, network, () => compiled(controller, key)),
     endpoints: [...rows ?? [], ...excluded ?? []],
   };
 }
@@ -151,40 +167,73 @@ function familyName(family: 4 | 6): "IPv4" | "IPv6" {
   return family === 4 ? "IPv4" : "IPv6";
 }
 
+/** What the rows of one service are made of. */
+interface RowParts {
+  readonly datapath: Datapath;
+  readonly outliers: Outliers | undefined;
+  readonly snapshot: Snapshot;
+  /** Those that the kernel leaves out. */
+  readonly aside: AsideEndpoints | undefined;
+}
+
 function portRows(
-  datapath: Datapath,
-  port: DesiredService["servicePorts"][number],
+  { datapath: { maps }, outliers, snapshot, aside }: RowParts,
+  port: DesiredServicePort,
   placed: AppliedServicePort,
 ): EndpointsResponse["endpoints"] {
-  const { maps } = datapath;
   const inKernel = maps?.services.lookup(placed.id);
   const record = maps && inKernel && inKernel.tier.count !== 0
     ? readRecord(maps.records, inKernel.tier.slot)
     : undefined;
   const shares = inKernel && record ? kernelShares(inKernel.tier, record.entries) : new Map<number, number>();
   const indexes = new Map(placed.tier?.rows.map((row) => [row.desired.key, row.index]));
-  return port.tiers.flatMap((tier, rank) => tier.endpoints.map((endpoint) => ({ endpoint, rank }))).map((
-    { endpoint, rank },
-  ) => {
-    const index = indexes.get(endpoint.key);
-    const share = index === undefined ? 0 : shares.get(index) ?? 0;
-    return {
-      port: port.port,
-      family: familyName(port.family),
-      uid: endpoint.uid,
-      endpoint: formatAddressPort(endpoint.address, endpoint.port),
-      weight: endpoint.weight,
-      tier: rank,
-      share: Math.min(1, share),
-      connections: index === undefined ? 0 : Number(maps?.endpointHits.lookup(index) ?? 0n),
-      state: stateOf(endpoint.weight, rank, share),
-    };
-  });
+  const isAside = (endpoint: DesiredEndpoint) => aside?.has(asideKey(port.key, endpoint.key)) ?? false;
+  // A tier is left behind only when all of it is set aside.
+  const nearest = port.tiers.findIndex(({ endpoints, portless }) =>
+    portless > 0 || !endpoints.every(isAside)
+  );
+  return port.tiers.flatMap(({ endpoints }, tier) =>
+    endpoints.map((endpoint) => {
+      const index = indexes.get(endpoint.key);
+      const share = index === undefined ? 0 : shares.get(index) ?? 0;
+      const setAside = isAside(endpoint) ? asideView(outliers, port.key, endpoint.key) : null;
+      const hits = index === undefined ? 0 : Number(maps?.endpointHits.lookup(index) ?? 0n);
+      return {
+        port: port.port,
+        family: familyName(port.family),
+        uid: endpoint.uid,
+        endpoint: formatAddressPort(endpoint.address, endpoint.port),
+        weight: endpoint.weight,
+        health: healthOf(snapshot, endpoint.uid),
+        tier,
+        share: Math.min(1, share),
+        connections: hits + (outliers?.earlier(port.service, asideKey(port.key, endpoint.key)) ?? 0),
+        state: isAside(endpoint) ? "set aside" : stateOf(endpoint.weight, tier > nearest, share),
+        setAside,
+      };
+    })
+  );
 }
 
-function stateOf(weight: number, tier: number, share: number): string {
+function healthOf(snapshot: Snapshot, uid: string): Health {
+  return snapshot.workloads.get(uid)?.status ?? "Healthy";
+}
+
+/** `null` where it is about to be let back in. */
+function asideView(
+  outliers: Outliers | undefined,
+  port: string,
+  endpoint: string,
+): EndpointsResponse["endpoints"][number]["setAside"] {
+  const found = outliers?.find(port, endpoint);
+  if (!found?.outlier.aside) return null;
+  const { outlier: { aside: { why }, times }, until } = found;
+  return { until: until.toISOString(), failures: why.inARow, how: why.how, times };
+}
+
+function stateOf(weight: number, isFarther: boolean, share: number): string {
   if (weight === 0) return "capacity 0: never chosen";
-  if (tier > 0) return "standby";
+  if (isFarther) return "standby";
   return share > 0 ? "serving" : "not in the kernel";
 }
 

@@ -1,3 +1,4 @@
+import type { EndpointsResponse } from "../observe/api.ts";
 import { ask } from "./ask.ts";
 import { defineCommand } from "./command.ts";
 import { pinRootFlag, socketFlag } from "./common_flags.ts";
@@ -10,9 +11,9 @@ export const endpointsCommand = defineCommand({
   name: "endpoints",
   summary: "show one service's endpoints: which are chosen, how often, and who is kept out",
   description:
-    "For each port and address family of the service: its endpoints with weight, the share of connections that the " +
-    "kernel gives each (read from the kernel's own record), and how many connections each got; and the members that " +
-    "are kept out, each with the reason.",
+    "For each port and address family of the service: its endpoints with tier, weight, health, the share of " +
+    "connections that the kernel gives each (read from the kernel's own record), how many connections each got, and " +
+    "which are set aside until when and why; and the members that are kept out, each with the reason.",
   flags: [outputFlag, pinRootFlag, socketFlag],
   positionals: [{
     name: "SERVICE",
@@ -26,7 +27,18 @@ export const endpointsCommand = defineCommand({
     await printOutput(context, context.flags.output, answer, () => {
       const title = answer.note ? `${answer.service}: ${answer.note}\n` : "";
       const table = renderTable(
-        ["PORT", "FAMILY", "TIER", "ENDPOINT", "WORKLOAD", "WEIGHT", "SHARE", "CONNECTIONS", "STATE"],
+        [
+          "PORT",
+          "FAMILY",
+          "TIER",
+          "ENDPOINT",
+          "WORKLOAD",
+          "WEIGHT",
+          "HEALTH",
+          "SHARE",
+          "CONNECTIONS",
+          "STATE",
+        ],
         answer.endpoints.map((endpoint) => [
           endpoint.port,
           endpoint.family,
@@ -34,9 +46,10 @@ export const endpointsCommand = defineCommand({
           endpoint.endpoint,
           endpoint.uid,
           endpoint.weight,
+          endpoint.health,
           `${(endpoint.share * 100).toFixed(1)}%`,
           endpoint.connections,
-          endpoint.state === "serving" ? endpoint.state : { text: endpoint.state, style: "yellow" },
+          endpoint.state === "serving" ? endpoint.state : { text: stateWords(endpoint), style: "yellow" },
         ]),
         context.stdout.style,
       );
@@ -45,3 +58,18 @@ export const endpointsCommand = defineCommand({
     return exitCodes.ok;
   },
 });
+
+type Endpoint = EndpointsResponse["endpoints"][number];
+
+/** Its state; of one that is set aside also until when and why. */
+function stateWords({ state, setAside }: Pick<Endpoint, "state" | "setAside">): string {
+  if (setAside === null) return state;
+  const { until, failures, how, times } = setAside;
+  const at = new Date(until);
+  const seconds = Math.max(0, Math.ceil((at.getTime() - Date.now()) / 1000));
+  const again = times > 1 ? `, ${times} times in a row` : "";
+  const connects = failures === 1 ? "a connect failed" : `${failures} connects in a row failed`;
+  return `${state} until ${
+    at.toTimeString().slice(0, 8)
+  } (${seconds} s${again}): ${connects}, the last one ${how}`;
+}

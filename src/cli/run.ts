@@ -3,6 +3,7 @@ import { defaultWatermarks } from "../records/watermarks.ts";
 import { defineCommand } from "./command.ts";
 import { cgroupFlag, pinRootFlag, socketFlag } from "./common_flags.ts";
 import { nodeFlags, nodeOptions } from "./node_flags.ts";
+import { outlierFlags, outlierSettings } from "./outlier_flags.ts";
 import { exitCodes } from "./exit_codes.ts";
 import { Interrupted } from "./interrupted.ts";
 import { UsageError } from "./user_error.ts";
@@ -64,6 +65,7 @@ export const runCommand = defineCommand({
     pinRootFlag,
     socketFlag,
     ...nodeFlags,
+    ...outlierFlags,
     { kind: "boolean", name: "keep", help: "leave the kernel serving at the end, also on Ctrl-C" },
     { kind: "boolean", name: "detach", help: "detach at the end, also on SIGTERM" },
     {
@@ -196,6 +198,7 @@ export const runCommand = defineCommand({
       source.xds === undefined ? flags : { ...flags, "cluster-id": flags["cluster-id"] ?? "Kubernetes" },
       hostname,
     );
+    const outliers = outlierSettings(flags);
     await runAgent(
       {
         version,
@@ -219,6 +222,7 @@ export const runCommand = defineCommand({
           records: Math.max(flags.records, 2),
         },
         maxRecords: flags["max-records"],
+        outliers,
         watermarks: {
           growAt: growPercent / 100,
           shrinkAt: shrinkPercent / 100,

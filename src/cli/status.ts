@@ -117,6 +117,12 @@ function typesTable({ types }: ControlPlane, { style }: TextOutput): string {
   );
 }
 
+/** How many endpoints are out of use as connects to them fail. */
+function asideWords({ aside, shareReached }: NonNullable<StatusResponse["outliers"]>): string {
+  const now = `${aside} ${aside === 1 ? "endpoint" : "endpoints"}`;
+  return shareReached === 0 ? now : `${now}; ${shareReached} times one was not, as too many of its tier were`;
+}
+
 function renderStatus(status: StatusResponse, out: TextOutput): string {
   const { style } = out;
   const { agent, mesh, lastFlush } = status;
@@ -145,6 +151,7 @@ function renderStatus(status: StatusResponse, out: TextOutput): string {
         : "none",
     ],
   ];
+  if (status.outliers) head.push(["set aside", asideWords(status.outliers)]);
   const lines = head.map(([name, text]) => `${name.padEnd(12)}${text}\n`).join("");
   const programs = renderTable(
     ["HOOK", "STATE", "PROGRAM", "LINK"],

@@ -54,6 +54,7 @@ function serviceOf(service: DocumentService): Service {
     visibility: service.visibility,
     needsWaypoint: service.waypoint !== null || service.weightedWaypoints.length > 0,
     assigned: null,
+    outlierDetection: service.outlierDetection === "On",
     endpoints: [...service.endpoints.values()].map(({ workloadUid, port }) => ({ workloadUid, ports: port })),
   };
 }

@@ -118,6 +118,8 @@ const service = struct({
   canonical: boolean.default(false),
   visibility: oneOf("Public", "Namespace").default("Public"),
   waypoint: optional(gateway, null),
+  /** weft's own, no other agent knows it. Off: an endpoint stays in use however many connects to it fail. */
+  outlierDetection: oneOf("On", "Off").default("On"),
   weightedWaypoints: optional(list(struct({ destination: gateway, weight: integer(0, maxUint32) })), []),
   subjectAltNames: optional(list(text), []),
   /** Endpoints by uid, besides the workloads that name the service. */

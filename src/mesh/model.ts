@@ -114,6 +114,8 @@ export interface Service {
   readonly visibility: "Public" | "Namespace";
   /** True when a `waypoint` or `weightedWaypoints` is set: such a service is not balanced yet. */
   readonly needsWaypoint: boolean;
+  /** Whether its endpoints are set aside when connects to them fail. */
+  readonly outlierDetection: boolean;
   readonly endpoints: readonly StaticEndpoint[];
   /**
    * Service port → its tiers, where the source assigns endpoints itself (mode ads); `null` where workloads are members. Such a service is

@@ -92,6 +92,14 @@ export const statusResponse = z.object({
     recordsPublished: count,
     durationMs: z.number().nonnegative(),
   }).nullable(),
+  /** Endpoints that are set aside as connects to them fail, and what was done since the agent's start; `null`: it is off. */
+  outliers: z.object({
+    aside: count,
+    setAside: count,
+    letIn: count,
+    /** Endpoints that were to be set aside, but too many of their tier were. */
+    shareReached: count,
+  }).nullable(),
   /** Services that are not balanced yet because they need a waypoint. */
   needsWaypoint: z.array(z.string()),
   errors: z.array(z.string()),
@@ -134,13 +142,25 @@ export const endpointView = z.object({
   /** `address:port`; empty where the workload is kept out. */
   endpoint: z.string(),
   weight: count,
+  health: z.enum(["Healthy", "Unhealthy"]),
   /** From 0, the nearest; `null` for those kept out. */
   tier: count.nullable(),
   /** Of the connections to this port and family, 0..1. */
   share: z.number().min(0).max(1),
+  /** While it was in use; where it was set aside, before and after. */
   connections: count,
   /** `serving`, or why not. */
   state: z.string(),
+  /** Whether it is set aside, as connects to it failed. */
+  setAside: z.object({
+    /** ISO 8601. */
+    until: z.string(),
+    /** Failed connects in a row, and how the last one failed. */
+    failures: count,
+    how: z.string(),
+    /** How often in a row it was set aside. */
+    times: count,
+  }).nullable(),
 });
 export const endpointsResponse = z.object({
   service: z.string(),

@@ -21,7 +21,7 @@ const single = (type: Metric["type"]) => (name: string, help: string, value: num
 const gauge = single("gauge");
 const counter = single("counter");
 
-function statusMetrics({ ready, flushes, counters, maps }: StatusResponse): Metric[] {
+function statusMetrics({ ready, flushes, counters, maps, outliers }: StatusResponse): Metric[] {
   const byMap = (name: string, help: string, value: (map: typeof maps[number]) => number | null): Metric => ({
     name,
     help,
@@ -40,6 +40,7 @@ function statusMetrics({ ready, flushes, counters, maps }: StatusResponse): Metr
       type: "counter",
       samples: Object.entries(counters).map(([event, value]) => ({ labels: { event }, value })),
     },
+    ...outliers ? outlierMetrics(outliers) : [],
     byMap("weft_map_entries", "Entries in use", (map) => map.used),
     byMap("weft_map_size", "Entries that a map has room for", (map) => map.size),
     byMap("weft_map_bytes", "Kernel memory of a map", (map) => map.bytes),
@@ -68,6 +69,21 @@ function controlPlaneMetrics(plane: StatusResponse["controlPlane"]): Metric[] {
     ),
     byType("counter", "weft_xds_responses_total", "Responses that came", (one) => one.responses),
     byType("counter", "weft_xds_nacks_total", "Responses rejected as a whole or in part", (one) => one.nacks),
+  ];
+}
+
+function outlierMetrics(
+  { aside, setAside, letIn, shareReached }: NonNullable<StatusResponse["outliers"]>,
+): Metric[] {
+  return [
+    gauge("weft_endpoints_aside", "Endpoints that are set aside as connects to them failed", aside),
+    counter("weft_endpoints_set_aside_total", "Endpoints set aside", setAside),
+    counter("weft_endpoints_let_in_total", "Endpoints let back in", letIn),
+    counter(
+      "weft_endpoints_share_reached_total",
+      "Endpoints that were not set aside because too many of their tier were",
+      shareReached,
+    ),
   ];
 }
 

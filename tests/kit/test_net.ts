@@ -27,7 +27,7 @@ export interface TestServer {
 }
 
 export interface TestNetOptions {
-  /** Server name → the ports that it listens on. @default a, b, c and d on 8080 */
+  /** Server name → the ports that it listens on; none: it has addresses, and listens while `serve` is told so. @default a, b, c and d on 8080 */
   readonly servers?: Readonly<Record<string, readonly number[]>>;
   /** More addresses on which the first server listens (a VIP, say), reached directly from the client. @default none */
   readonly extraAddresses?: readonly string[];
@@ -54,6 +54,8 @@ export interface TestNet extends AsyncDisposable {
     place?: Place,
   ) => Promise<HammerResult>;
   readonly sockets: (place?: Place) => Promise<Sockets>;
+  /** Lets some servers listen on a port, until it is disposed of: then they are dead, and their host refuses. @default 8080 */
+  readonly serve: (servers: readonly string[], port?: number) => Promise<AsyncDisposable>;
   /** Runs another program as a client. @returns its standard output */
   readonly run: (command: readonly string[], place?: Place) => Promise<string>;
 }
@@ -99,18 +101,26 @@ export async function createTestNet(options: TestNetOptions = {}): Promise<TestN
     }),
   );
   const [first] = Object.keys(wanted);
+  const listener = (name: string, address: string, port: number) => [
+    `${name}=tcp/${address}/${port}`,
+    `${name}=udp/${address}/${port}`,
+  ];
   const listening = Object.entries(wanted).flatMap(([name, ports]) =>
     [servers[name].v4, servers[name].v6, ...name === first ? extraAddresses : []].flatMap((address) =>
-      ports.flatMap((port) => [`${name}=tcp/${address}/${port}`, `${name}=udp/${address}/${port}`])
+      ports.flatMap((port) => listener(name, address, port))
     )
   );
   for (const [name, where] of Object.entries(places)) {
     for (const place of where) listening.push(`${name}=tcp/${slashed(place)}`);
   }
-  const child = stack.use(
-    spawn([peer, "serve", ...listening], { cgroup: aside.path, namespace: network.namespace("servers") }),
-  );
-  await expectReady(child);
+  const startServers = async (listening: readonly string[]) => {
+    const place = { cgroup: aside.path, namespace: network.namespace("servers") };
+    await using starting = new AsyncDisposableStack();
+    const child = starting.use(spawn([peer, "serve", ...listening], place));
+    await expectReady(child);
+    return starting.move();
+  };
+  if (listening.length > 0) stack.use(await startServers(listening));
 
   const client: Place = { cgroup: cgroup.path, namespace: network.namespace("client") };
   const started = stack.move();
@@ -127,6 +137,10 @@ export async function createTestNet(options: TestNetOptions = {}): Promise<TestN
       return await hammer.done();
     },
     sockets: (place = client) => startSockets(peer, place),
+    serve: (names, port = 8080) =>
+      startServers(
+        names.flatMap((name) => [servers[name].v4, servers[name].v6].flatMap((a) => listener(name, a, port))),
+      ),
     run: (command, place = client) => run(inPlace(command, place)),
     [Symbol.asyncDispose]: () => started.disposeAsync(),
   };

@@ -46,6 +46,7 @@ export function service(key: ServiceKey, vips: readonly string[], change: Partia
     visibility: "Public",
     needsWaypoint: false,
     assigned: null,
+    outlierDetection: true,
     endpoints: [],
     ...change,
   };

@@ -26,6 +26,7 @@ function randomService(random: () => number, key: ServiceKey): Service {
     visibility: random() < 0.3 ? "Namespace" : "Public",
     needsWaypoint: random() < 0.1,
     assigned: null,
+    outlierDetection: true,
     endpoints: some(random, uids, 0.2).map((workloadUid) => ({ workloadUid, ports: new Map() })),
   });
 }

@@ -48,6 +48,7 @@ export function randomService(random: Random, key: string): Service {
     visibility: random() < 0.1 ? "Namespace" : "Public",
     needsWaypoint: random() < 0.05,
     assigned: null,
+    outlierDetection: true,
     endpoints: some(random, uids, 0.05).map((workloadUid) => ({ workloadUid, ports: randomPorts(random) })),
   });
 }

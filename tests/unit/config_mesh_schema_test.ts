@@ -273,6 +273,7 @@ describe("a service of the mesh file", () => {
       visibility: "Public",
       needsWaypoint: false,
       assigned: null,
+      outlierDetection: true,
       endpoints: [],
     });
   });
@@ -315,6 +316,7 @@ describe("a service of the mesh file", () => {
       visibility: "Namespace",
       needsWaypoint: true,
       assigned: null,
+      outlierDetection: true,
       endpoints: [{ workloadUid: "u", ports: new Map([[80, 9090]]) }],
     });
   });

@@ -26,6 +26,7 @@ const status: StatusResponse = statusResponse.parse({
   controlPlane: null,
   flushes: 7,
   lastFlush: null,
+  outliers: { aside: 3, setAside: 9, letIn: 6, shareReached: 2 },
   needsWaypoint: [],
   errors: [],
   warnings: [],
@@ -75,6 +76,10 @@ describe("the metrics", () => {
       weft_flushes_total: 7,
       'weft_kernel_events_total{event="connects"}': 11,
       'weft_kernel_events_total{event="odd\\"one\\\\"}': 2,
+      weft_endpoints_aside: 3,
+      weft_endpoints_set_aside_total: 9,
+      weft_endpoints_let_in_total: 6,
+      weft_endpoints_share_reached_total: 2,
       'weft_map_entries{map="records"}': 5,
       'weft_map_size{map="records"}': 128,
       'weft_map_bytes{map="records"}': 4096,
@@ -101,6 +106,11 @@ describe("the metrics", () => {
       weft_record_background_failing: 0,
     };
     assert.deepEqual(Object.fromEntries(samples), expected);
+  });
+
+  it("say nothing of endpoints that are never set aside", async () => {
+    const { samples } = parse(await metricsText({ ...status, outliers: null }, records));
+    assert.deepEqual([...samples.keys()].filter((name) => name.startsWith("weft_endpoints")), []);
   });
 
   it("say that something failed in the background, and that nothing serves", async () => {

@@ -65,6 +65,7 @@ export function serviceOf({ hostname, addresses, ports }: ServiceGroup, network:
     canonical: false,
     visibility: "Public",
     needsWaypoint: false,
+    outlierDetection: true,
     endpoints: [],
     assigned: new Map(ports.map(({ port, tiers }) => [port, tiers])),
   };

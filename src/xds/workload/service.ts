@@ -55,6 +55,7 @@ export function serviceOf(name: string, message: ServiceMessage): Service {
     canonical: message.canonical,
     visibility: message.visibility === visibleInNamespace ? "Namespace" : "Public",
     needsWaypoint: message.waypoint !== null || message.weighted_waypoints.length > 0,
+    outlierDetection: true,
     assigned: null,
     endpoints: [],
   };

@@ -1,0 +1,58 @@
+/** From the kernel's number of an endpoint to the endpoint. */
+
+import { asideKey, type Controller, type Datapath } from "../dataplane/mod.ts";
+import type { ServiceKey } from "../mesh/mod.ts";
+
+/** An endpoint by its names. */
+export interface Located {
+  readonly service: ServiceKey;
+  /** `DesiredServicePort.key` */
+  readonly port: string;
+  /** `DesiredEndpoint.key` */
+  readonly endpoint: string;
+}
+
+export interface Locator {
+  /** The endpoint that has the index now; `undefined` where another one has it, or nobody. */
+  find(index: number, generation: number): Located | undefined;
+  /** @param key `asideKey` */
+  indexOf(service: ServiceKey, key: string): number | undefined;
+}
+
+/** Looks through all endpoints when it is first asked after a flush, and not again before the next. */
+export function createLocator(
+  datapath: Pick<Datapath, "applied">,
+  controller: Pick<Controller, "state">,
+): Locator {
+  let flushes = -1;
+  let byIndex = new Map<number, Located & { readonly generation: number }>();
+
+  function refresh(): void {
+    if (controller.state.flushes === flushes) return;
+    flushes = controller.state.flushes;
+    byIndex = new Map();
+    for (const [service, { servicePorts }] of datapath.applied.services) {
+      for (const [port, { tier }] of servicePorts) {
+        for (const { index, generation, desired } of tier?.rows ?? []) {
+          byIndex.set(index, { service, port, endpoint: desired.key, generation });
+        }
+      }
+    }
+  }
+
+  return {
+    find: (index, generation) => {
+      refresh();
+      const found = byIndex.get(index);
+      return found?.generation === generation ? found : undefined;
+    },
+    indexOf: (service, key) => {
+      const ports = datapath.applied.services.get(service)?.servicePorts ?? [];
+      for (const [port, { tier }] of ports) {
+        const row = tier?.rows.find(({ desired }) => asideKey(port, desired.key) === key);
+        if (row) return row.index;
+      }
+      return undefined;
+    },
+  };
+}

@@ -1,0 +1,244 @@
+/** Sets endpoints aside that the kernel says connects fail to, and lets them back in: src/outlier_detection between kernel and controller. */
+
+import { openRing, type Shim, workload } from "../../ffi/mod.ts";
+import {
+  type Aside,
+  asideKey,
+  compileService,
+  type Controller,
+  type Datapath,
+  failureEventsSize,
+} from "../dataplane/mod.ts";
+import type { Place } from "../locality/mod.ts";
+import { formatAddressPort, type ServiceKey, type Snapshot } from "../mesh/mod.ts";
+import type { Logger } from "../observe/log.ts";
+import {
+  asideOf,
+  changesBetween,
+  type FailureKind,
+  type Outlier,
+  type OutlierChange,
+  type OutlierSettings,
+  type OutlierState,
+  step,
+  type WholePort,
+} from "../outlier_detection/mod.ts";
+import { calmDown } from "./calm.ts";
+import { createLocator } from "./locator.ts";
+
+/** What it did since the agent's start. */
+export interface OutlierCounts {
+  readonly setAside: number;
+  readonly letIn: number;
+  /** Endpoints that were to be set aside, but too many of their tier were. */
+  readonly shareReached: number;
+}
+
+export interface Outliers {
+  /** Hands in a snapshot, with what stays set aside in it. */
+  readonly submit: (snapshot: Snapshot) => void;
+  /** Reads what the kernel has told since the last call, and does what it is time for. */
+  readonly tick: () => void;
+  /** Lets connects cost less again where none fails any more. */
+  readonly calmDown: () => void;
+  /** Endpoints that are set aside now. */
+  readonly aside: Aside;
+  readonly counts: OutlierCounts;
+  /** An endpoint that is set aside now. @param port `DesiredServicePort.key` @param endpoint `DesiredEndpoint.key` */
+  find(port: string, endpoint: string): { readonly outlier: Outlier; readonly until: Date } | undefined;
+  /**
+   * How many connections an endpoint got before it was last set aside: the kernel counts anew afterwards.
+   *
+   * @param key `asideKey`; left out: of all of the service
+   */
+  earlier(service: ServiceKey, key?: string): number;
+  close(): void;
+}
+
+export interface OutlierParts {
+  readonly shim: Shim;
+  /** After its first flush. */
+  readonly datapath: Datapath;
+  readonly controller: Controller;
+  readonly place: (snapshot: Snapshot) => Place;
+  readonly settings: OutlierSettings;
+  readonly log: Logger;
+}
+
+const { FAILURE_REFUSED, FAILURE_TIMED_OUT, FAILURE_RESET, FAILURE_UNREACHABLE, FAILURE_GIVEN_UP } =
+  workload.failure;
+
+const kinds: Readonly<Record<number, FailureKind>> = {
+  [FAILURE_REFUSED]: "refused",
+  [FAILURE_TIMED_OUT]: "timed out",
+  [FAILURE_RESET]: "reset",
+  [FAILURE_UNREACHABLE]: "unreachable",
+  [FAILURE_GIVEN_UP]: "given up",
+};
+
+/** Begins with nothing set aside, and with what fails from now on. */
+export function watchOutliers(parts: OutlierParts): Outliers {
+  const { shim, datapath, controller, place, settings, log } = parts;
+  const ring = openRing(shim, datapath.maps!.failureEventsFd, workload.failureEvent, failureEventsSize);
+  // What was told to nobody is past.
+  ring.read();
+  const locate = createLocator(datapath, controller);
+  let state: OutlierState = new Map();
+  let aside: Aside = new Map();
+  let counts: OutlierCounts = { setAside: 0, letIn: 0, shareReached: 0 };
+  /** Service → `asideKey` → what is to be added to the kernel's count. */
+  const earlier = new Map<ServiceKey, Map<string, { readonly uid: string; readonly count: number }>>();
+  const wholePorts = rememberWholePorts();
+
+  function become(next: OutlierState): void {
+    if (next === state) return;
+    const changes = changesBetween(state, next);
+    for (const change of changes) {
+      if (change.what === "set aside") keepCount(change);
+      logChange(change);
+    }
+    const setAside = changes.filter(({ what }) => what === "set aside").length;
+    counts = {
+      ...counts,
+      setAside: counts.setAside + setAside,
+      letIn: counts.letIn + changes.length - setAside,
+    };
+    state = next;
+    aside = asideOf(state, aside);
+  }
+
+  /** The kernel's count goes when the endpoint leaves it. */
+  function keepCount({ port: { service }, key, outlier }: OutlierChange): void {
+    const index = locate.indexOf(service, key);
+    const hits = index === undefined ? 0n : datapath.maps!.endpointHits.lookup(index) ?? 0n;
+    const ofService = earlier.get(service) ?? new Map<string, { uid: string; count: number }>();
+    const { count = 0 } = ofService.get(key) ?? {};
+    ofService.set(key, { uid: outlier.endpoint.uid, count: count + Number(hits) });
+    earlier.set(service, ofService);
+  }
+
+  function forgetCounts({ services, workloads }: Snapshot): void {
+    for (const [service, endpoints] of earlier) {
+      const { assigned } = services.get(service) ?? {};
+      if (assigned === undefined) earlier.delete(service);
+      // Of assigned endpoints no workload is known.
+      if (assigned) continue;
+      for (const [key, { uid }] of endpoints) if (!workloads.has(uid)) endpoints.delete(key);
+    }
+  }
+
+  function logChange({ what, port, outlier }: OutlierChange): void {
+    const { service, port: number, family } = port;
+    const { uid, address, port: targetPort } = outlier.endpoint;
+    const about = {
+      service,
+      port: number,
+      family,
+      workload: uid,
+      endpoint: formatAddressPort(address, targetPort),
+    };
+    if (outlier.aside === null) {
+      log.info("an endpoint that was set aside is in use again", about);
+      return;
+    }
+    const { why, until } = outlier.aside;
+    log.warn(`${what}: ${why.inARow} connects to an endpoint in a row failed`, {
+      ...about,
+      last: why.how,
+      until: wallClock(until).toISOString(),
+      times: outlier.times,
+    });
+  }
+
+  function fail({ endpoint, generation, inARow, failure }: workload.FailureEvent, now: number): void {
+    const found = locate.find(endpoint, generation);
+    const { applied, place } = controller.state;
+    if (!found || !place) return;
+    const { service, port: portKey, endpoint: key } = found;
+    const port = wholePorts(applied, service, place).find((one) => one.key === portKey);
+    if (!port || aside.get(service)?.has(asideKey(portKey, key))) return;
+    const why = { inARow, how: kinds[failure] };
+    const next = step(state, { kind: "failing", port, endpoint: key, why }, now, settings);
+    if (next === state) counts = { ...counts, shareReached: counts.shareReached + 1 };
+    else become(next);
+  }
+
+  return {
+    submit: (snapshot) => {
+      const here = place(snapshot);
+      const services = new Set([...state.values()].map(({ service }) => service));
+      let next = state;
+      for (const service of services) {
+        const ports = wholePorts(snapshot, service, here);
+        next = step(next, { kind: "service", service, ports }, performance.now(), settings);
+      }
+      become(next);
+      forgetCounts(snapshot);
+      controller.submit(snapshot, aside);
+    },
+    tick: () => {
+      const before = aside;
+      const now = performance.now();
+      const { records } = ring.read();
+      if (state.size > 0) become(step(state, { kind: "time" }, now, settings));
+      for (const event of records) fail(event, now);
+      if (aside !== before) controller.setAside(aside);
+    },
+    calmDown: () =>
+      calmDown(
+        datapath.maps!.connectFailures,
+        (index, generation) => locate.find(index, generation) !== undefined,
+      ),
+    get aside() {
+      return aside;
+    },
+    get counts() {
+      return counts;
+    },
+    find: (port, endpoint) => {
+      const outlier = state.get(port)?.endpoints.get(endpoint);
+      return outlier?.aside ? { outlier, until: wallClock(outlier.aside.until) } : undefined;
+    },
+    earlier: (service, key) => {
+      const endpoints = earlier.get(service);
+      if (key !== undefined) return endpoints?.get(key)?.count ?? 0;
+      return endpoints?.values().reduce((sum, { count }) => sum + count, 0) ?? 0;
+    },
+    close: () => ring[Symbol.dispose](),
+  };
+}
+
+/** How many services are remembered: some more than ever fail at a time. */
+const mostRemembered = 100;
+
+/**
+ * Makes a function that says what a service's ports would be if nothing of it were set aside, none where its endpoints are not to be. It
+ * remembers that for as long as the same things decide.
+ */
+function rememberWholePorts(): (snapshot: Snapshot, key: ServiceKey, place: Place) => readonly WholePort[] {
+  const known = new Map<
+    ServiceKey,
+    { readonly by: readonly unknown[]; readonly ports: readonly WholePort[] }
+  >();
+  return (snapshot, key, place) => {
+    const service = snapshot.services.get(key);
+    if (!service?.outlierDetection) return [];
+    const by = [
+      service,
+      snapshot.members.get(key),
+      place,
+      service.endpoints.length > 0 ? snapshot.workloads : null,
+    ];
+    const same = known.get(key);
+    if (same?.by.every((one, i) => one === by[i])) return same.ports;
+    if (known.size >= mostRemembered) known.clear();
+    const { servicePorts: ports } = compileService(snapshot, key, place);
+    known.set(key, { by, ports });
+    return ports;
+  };
+}
+
+/** When that is for people. @param at of performance.now() */
+function wallClock(at: number): Date {
+  return new Date(Date.now() + at - performance.now());
+}
