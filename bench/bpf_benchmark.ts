@@ -98,13 +98,16 @@ async function netRunTimes(
       const before = [readRunTimes(shim, weft), readRunTimes(shim, empty)];
       await world.load(load);
       const after = [readRunTimes(shim, weft), readRunTimes(shim, empty)];
+      const ranOf = (name: string, i: number) => after[i].get(name)!.runs - before[i].get(name)!.runs;
       for (const { name } of hooks) {
         const [weftNs, emptyNs] = after.map((times, i) => {
-          const ran = times.get(name)!.runs - before[i].get(name)!.runs;
+          const ran = ranOf(name, i);
           return ran === 0 ? undefined : (times.get(name)!.ns - before[i].get(name)!.ns) / ran;
         });
         if (weftNs === undefined || emptyNs === undefined) continue;
-        nets.set(name, [...nets.get(name) ?? [], weftNs - emptyNs]);
+        // All but sockops run once.
+        const perConnection = ranOf(name, 0) / ranOf("sock_release", 0);
+        nets.set(name, [...nets.get(name) ?? [], (weftNs - emptyNs) * perConnection]);
       }
     }
     return new Map([...nets].map(([name, values]) => [name, median(values)]));
