@@ -120,6 +120,19 @@ describe("xds ads: ACK and NACK", () => {
     assert.deepEqual(talk.protocol.rejections, []);
   });
 
+  it("of clusters what the newest refused response says counts, and of assignments what is asked for", async () => {
+    const talk = await settled();
+    const names = () => talk.protocol.rejections.map(({ name }) => name);
+    const bad = { circuit_breakers: null, load_assignment: { endpoints: [{ priority: 129 }] } };
+    await talk.send("cds", "2", cluster("a", bad));
+    await talk.send("cds", "3", cluster("b", bad));
+    assert.deepEqual(names(), ["b"]);
+    await talk.send("cds", "4", cluster("web"));
+    await talk.send("eds", "2", assignment("web", { priority: 129 }), assignment("x", { priority: 129 }));
+    await talk.send("eds", "3", assignment("y", { priority: 129 }));
+    assert.deepEqual(names(), ["web", "y"]);
+  });
+
   it("later requests after a NACK carry the nonce of what was refused and the version of what is in force", async () => {
     const talk = await settled();
     await talk.send("eds", "2", assignment("web", { priority: 129 }));

@@ -107,7 +107,7 @@ export function createAdsProtocol(node: Partial<Node>, network: string): Protoco
     sets.find((set) => set.type.typeUrl === typeUrl && asked.has(set));
 
   const refuse = (set: AnySet, refusals: readonly Refusal[], version: string, now: Date): Uint8Array[] => {
-    set.reject(refusals, version, now);
+    set.reject(refusals, version, now, wanted.get(set) ?? noNames);
     return [request(set, refusals), ...follow(set, [])];
   };
 

@@ -29,7 +29,8 @@ export interface ResourceSet<T> {
   count(nonce: string, now: Date): void;
   /** @returns the names of what is new, different or gone */
   accept(received: Iterable<Received<T>>, version: string, now: Date): string[];
-  reject(refusals: readonly Refusal[], version: string, now: Date): void;
+  /** @param wanted the names that are asked for: what was refused of others before is forgotten */
+  reject(refusals: readonly Refusal[], version: string, now: Date, wanted: ReadonlySet<string>): void;
   /** Forgets all but these names. */
   keepOnly(names: ReadonlySet<string>): void;
 }
@@ -103,8 +104,10 @@ export function createResourceSet<T>(type: ResourceType<T>): ResourceSet<T> {
       else rejections.clear();
       return [...changed, ...gone];
     },
-    reject: (refusals, refused, now) => {
+    reject: (refusals, refused, now, wanted) => {
       nacks++;
+      // A response that should be whole speaks of everything.
+      for (const name of rejections.keys()) if (!type.byName || !wanted.has(name)) rejections.delete(name);
       for (const { name, reason } of refusals) {
         rejections.set(name, { typeUrl: type.typeUrl, name, version: refused, reason, at: now });
       }
