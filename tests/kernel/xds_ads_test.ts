@@ -9,12 +9,13 @@ import {
   describeKernel,
   eventually,
   flawless,
+  rate,
   serverAt,
   startAgent,
   type TestNet,
 } from "../kit/mod.ts";
 import { replaySotw } from "../kit/replay_sotw.ts";
-import { readRecordings, type Recording, streamsDirectory } from "../kit/streams.ts";
+import { readRecordings, type RecordedEvent, type Recording, streamsDirectory } from "../kit/streams.ts";
 import { httpServed, type Served, type SotwState, tcpServed } from "./_ads_oracle.ts";
 
 const directory = streamsDirectory("services of recorded streams of mode ads, through the kernel");
@@ -75,7 +76,7 @@ async function startWorld(recording: Recording) {
   const [agent] = await Promise.all([starting, replay.play(recording.steps[0])]);
   stack.use(agent);
   const started = stack.move();
-  return { net, replay, agent, [Symbol.asyncDispose]: () => started.disposeAsync() };
+  return { net, plane, replay, agent, [Symbol.asyncDispose]: () => started.disposeAsync() };
 }
 
 describeKernel("mode ads: recorded streams", () => {
@@ -134,4 +135,78 @@ describeKernel("mode ads: recorded streams", () => {
     const { stdout: table } = await world.agent.weft("resources", "clusters");
     for (const { name } of stateOf(recording, 0).clusters) assert.ok(table.includes(name), table);
   });
+
+  for (
+    const [scenario, client] of [["s1-basics", "north"], ["s2-traffic", "caller"], ["s6-dualstack", "dual"]]
+  ) {
+    it(`${scenario}: no connection fails to what is served before and after a step`, async () => {
+      const recording = readRecordings(directory, scenario).find((one) => one.client === client)!;
+      await using world = await startWorld(recording);
+      const { net, replay, agent } = world;
+      let tried = 0;
+      for (const [i, step] of recording.steps.entries()) {
+        if (i === 0) continue;
+        const served = (step: number) => {
+          const state = stateOf(recording, step);
+          return new Map([...httpServed(state), ...tcpServed(state)]);
+        };
+        const [before, after] = [served(i - 1), served(i)];
+        await assertAllServed(net, before, before);
+        const targets = [...before].filter(([frontend, to]) =>
+          to.size > 0 && (after.get(frontend)?.size ?? 0) > 0
+        )
+          .map(([frontend]) => frontend);
+        await using stack = new AsyncDisposableStack();
+        const hammers = [];
+        for (const kind of ["tcp4", "tcp6"] as const) {
+          const those = targets.filter((target) => target.startsWith("[") === (kind === "tcp6"));
+          if (those.length === 0) continue;
+          hammers.push(stack.use(await net.startHammer({ kind, targets: those, perSecond: rate(500) })));
+        }
+        await replay.play(step);
+        await assertAllServed(net, after, after);
+        for (const hammer of hammers) tried += flawless(await hammer.stop()).attempts;
+      }
+      assert.ok(tried > 100, `only ${tried} connections`);
+      await assertHealthy(agent);
+    });
+  }
+
+  it("a control plane that goes, says nothing, says garbage, says all again, and goes: no connection fails", async () => {
+    const [recording] = readRecordings(directory, "s1-basics");
+    await using world = await startWorld(recording);
+    const { net, plane, agent } = world;
+    const served = httpServed(stateOf(recording, 0));
+    const targets = [...served].filter(([frontend, to]) => to.size > 0 && !frontend.startsWith("["))
+      .map(([frontend]) => frontend);
+    await using hammer = await net.startHammer({ kind: "tcp4", targets, perSecond: rate(500) });
+    plane.stop();
+    await eventually("the agent has noticed", async () => !(await agent.status()).controlPlane!.connected);
+    await plane.start();
+    // A stream on which nothing is said, and one on which there is only garbage.
+    const silent = await plane.stream(20_000);
+    await silent.sotwRequest();
+    silent.fail();
+    const garbage = await plane.stream(20_000);
+    await garbage.sotwRequest();
+    garbage.send(Uint8Array.of(0xff, 0xff, 0xff));
+    await garbage.ended;
+    // One that begins anew with the same resources.
+    const replay = replaySotw(plane);
+    await replay.play({ ...recording.steps[0], events: withAllNames(recording) });
+    await assertAllServed(net, served, new Map());
+    plane.stop();
+    await assertAllServed(net, served, served);
+    assert.ok(flawless(await hammer.stop()).attempts > 50);
+    agent.log.splice(0);
+  });
 });
+
+/** The first step as a client that kept everything sees it: it asks for all names at once. */
+function withAllNames({ steps: [{ events }] }: Recording): RecordedEvent[] {
+  const last = new Map(
+    events.flatMap((event) => event.kind === "out" ? [[event.typeUrl, event] as const] : []),
+  );
+  const [opened, ...rest] = events;
+  return [opened, ...last.values(), ...rest.filter(({ kind }) => kind === "in")];
+}

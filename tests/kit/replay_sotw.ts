@@ -6,26 +6,18 @@ import {
   discoveryResponseType,
 } from "../../src/xds/proto/mod.ts";
 import type { ControlPlane, ControlStream } from "./control_plane.ts";
-import type { RecordedEvent, RecordedStep } from "./streams.ts";
+import type { RecordedStep } from "./streams.ts";
 
 export interface SotwReplay {
   /** Plays one step; when it is done, the client has answered everything. */
   readonly play: (step: RecordedStep) => Promise<void>;
 }
 
-export interface SotwReplayOptions {
-  /** What to send instead of a response; the recorded answer tells what the recorder thought of it. @default the response */
-  readonly inject?: (response: Uint8Array, answer: Uint8Array | undefined) => Uint8Array;
-  /** The client is to open a stream, with what it kept. @default it does so by itself */
-  readonly onOpen?: (keep: "versions" | "names" | "nothing") => Promise<void>;
-}
-
 /**
  * Each response is sent as soon as the client asks for the very names of its type that the recorded one had asked for; the next event
- * waits until it is answered.
+ * waits until it is answered. When a stream ends is up to the test.
  */
-export function replaySotw(plane: ControlPlane, options: SotwReplayOptions = {}): SotwReplay {
-  const { inject = (response) => response, onOpen = () => Promise.resolve() } = options;
+export function replaySotw(plane: ControlPlane): SotwReplay {
   let stream: ControlStream | undefined;
   /** By type: what the client asked for last, and what the recorded one had. */
   let asked = new Map<string, DiscoveryRequest>();
@@ -47,21 +39,20 @@ export function replaySotw(plane: ControlPlane, options: SotwReplayOptions = {})
 
   return {
     play: async ({ events }) => {
-      for (const [at, event] of events.entries()) {
+      for (const event of events) {
         switch (event.kind) {
           case "open":
             [asked, recorded] = [new Map(), new Map()];
-            await onOpen(event.keep);
             stream = await plane.stream();
             break;
           case "out":
             recorded.set(event.typeUrl, discoveryRequestType.decode(event.bytes));
             break;
           case "in":
-            await respond(event.typeUrl, inject(event.bytes, answerTo(event.typeUrl, events.slice(at + 1))));
+            await respond(event.typeUrl, event.bytes);
             break;
           case "end":
-            stream?.end();
+            break;
         }
       }
     },
@@ -71,9 +62,4 @@ export function replaySotw(plane: ControlPlane, options: SotwReplayOptions = {})
 function sameNames(a: DiscoveryRequest | undefined, b: DiscoveryRequest | undefined): boolean {
   return a !== undefined && b !== undefined && a.resource_names.length === b.resource_names.length &&
     new Set([...a.resource_names, ...b.resource_names]).size === a.resource_names.length;
-}
-
-function answerTo(typeUrl: string, later: readonly RecordedEvent[]): Uint8Array | undefined {
-  const answer = later.find((event) => event.kind === "out" && event.typeUrl === typeUrl);
-  return answer?.kind === "out" ? answer.bytes : undefined;
 }
