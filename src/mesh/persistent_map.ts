@@ -6,6 +6,7 @@ import {
   findLeaf,
   hashText,
   insertLeaf,
+  type Leaf,
   leavesOf,
   type Node,
   removeLeaf,
@@ -40,11 +41,23 @@ export interface PersistentMap<V> {
   draft(): MapDraft<V>;
 }
 
+/** A key with its value, made once and put into several maps: that saves time and memory. */
+export type MapEntry<V> = Leaf<V>;
+
+/** An entry for maps with the default hash; others take it too, but gain nothing. */
+export function entryOf<V>(key: string, value: V): MapEntry<V> {
+  return { kind: "leaf", hash: hashText(key), key, value };
+}
+
 /** The next version of a map while it is being made: edits happen in place. */
 export interface MapDraft<V> {
   readonly size: number;
   get(key: string): V | undefined;
   set(key: string, value: V): void;
+  /** The value that is there under an entry's key. */
+  valueAt(entry: MapEntry<unknown>): V | undefined;
+  /** As `set` of the entry's key and value. */
+  put(entry: MapEntry<V>): void;
   delete(key: string): void;
   /**
    * The finished version; the very map that the draft was made of where no edit changed anything.
@@ -111,6 +124,12 @@ function draftOf<V>(map: TrieMap<V>): MapDraft<V> {
     set(key, value) {
       assertOpen();
       root = insertLeaf(root, { kind: "leaf", hash: map.hash(key), key, value }, edit);
+    },
+    valueAt: ({ hash, key }) => findLeaf(root, map.hash === hashText ? hash : map.hash(key), key)?.value,
+    put(entry) {
+      assertOpen();
+      const own = map.hash === hashText ? entry : { ...entry, hash: map.hash(entry.key) };
+      root = insertLeaf(root, own, edit);
     },
     delete(key) {
       assertOpen();

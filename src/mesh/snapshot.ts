@@ -12,7 +12,7 @@ import {
   serviceKey,
   type Workload,
 } from "./model.ts";
-import { emptyMap, type MapDraft, type PersistentMap } from "./persistent_map.ts";
+import { emptyMap, entryOf, type MapDraft, type PersistentMap } from "./persistent_map.ts";
 
 export interface Snapshot {
   /** By uid. */
@@ -206,7 +206,8 @@ function finishGroups({ all, touched }: GroupsDraft): PersistentMap<PersistentMa
 
 function putWorkload(draft: SnapshotDraft, workload: Workload): void {
   const { uid } = workload;
-  const old = draft.workloads.get(uid);
+  const entry = entryOf(uid, workload);
+  const old = draft.workloads.valueAt(entry);
   if (old !== undefined) {
     if (sameContents(old, workload)) return;
     for (const key of old.services.keys()) {
@@ -214,9 +215,9 @@ function putWorkload(draft: SnapshotDraft, workload: Workload): void {
     }
     if (old.node !== "" && old.node !== workload.node) groupOf(draft.nodes, old.node).delete(uid);
   }
-  draft.workloads.set(uid, workload);
-  for (const key of workload.services.keys()) groupOf(draft.members, key).set(uid, workload);
-  if (workload.node !== "") groupOf(draft.nodes, workload.node).set(uid, workload);
+  draft.workloads.put(entry);
+  for (const key of workload.services.keys()) groupOf(draft.members, key).put(entry);
+  if (workload.node !== "") groupOf(draft.nodes, workload.node).put(entry);
 }
 
 function removeWorkload(draft: SnapshotDraft, uid: string): void {

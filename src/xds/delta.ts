@@ -20,7 +20,7 @@ import {
   readEnvelope,
 } from "./proto/mod.ts";
 import type { Rejection, TypeState } from "./protocol.ts";
-import { type Candidate, createResourceReader } from "./delta_resource.ts";
+import { createResourceReader, createStaging } from "./delta_resource.ts";
 import { slices } from "../host/slices.ts";
 
 /** How the resources of one type are read. */
@@ -38,7 +38,7 @@ export interface DeltaType<V> {
 /** What one response changes, of one type. */
 export interface DeltaChanges<V> {
   readonly typeUrl: string;
-  readonly upserts: readonly { readonly name: string; readonly value: V }[];
+  readonly upserts: readonly V[];
   /** Names of resources that are there and go. */
   readonly removals: readonly string[];
 }
@@ -100,7 +100,7 @@ const maxNamed = 20;
 
 interface TypeRecord<V> {
   readonly type: DeltaType<V>;
-  readonly held: Map<string, HeldResource>;
+  held: Map<string, HeldResource>;
   readonly rejected: Map<string, Rejection>;
   /** Held names that the open stream's first request did not tell; empty after the first response. */
   untold: Set<string>;
@@ -127,46 +127,38 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
   }
 
   async function decode(record: TypeRecord<V>, bytes: Uint8Array, envelope: Envelope, now: Date) {
-    const candidates = new Map<string, Candidate<V>>();
+    const staging = createStaging<V>();
     const pause = slices();
-    const read = createResourceReader(bytes, record.type, now);
-    for (const { byteOffset, length } of envelope.resources) {
-      const start = byteOffset - bytes.byteOffset;
-      const { name, candidate } = read(start, start + length);
-      if (candidates.has(name)) {
-        const { version } = "resource" in candidate ? candidate.resource : candidate;
-        candidates.set(name, { refused: "it is in the response more than once", version });
-      } else candidates.set(name, candidate);
-      await pause();
+    const read = createResourceReader(bytes, record.type, now, staging);
+    const { ranges } = envelope;
+    for (let i = 0; i < ranges.length; i += 2) {
+      read(ranges[i], ranges[i + 1]);
+      const turn = pause();
+      if (turn !== undefined) await turn;
     }
-    return candidates;
+    return staging.finish();
   }
 
   async function apply(record: TypeRecord<V>, bytes: Uint8Array, envelope: Envelope, now: Date) {
-    const candidates = await decode(record, bytes, envelope, now);
-    const upserts: { name: string; value: V; resource: HeldResource }[] = [];
-    const refused: Rejection[] = [];
-    for (const [name, candidate] of candidates) {
-      if ("resource" in candidate) upserts.push({ name, ...candidate });
-      else {
-        const { typeUrl } = record.type;
-        refused.push({ typeUrl, name, version: candidate.version, reason: candidate.refused, at: now });
-      }
-    }
+    const { typeUrl } = record.type;
+    const { accepted, values, refusals } = await decode(record, bytes, envelope, now);
+    const isNamed = (name: string) => accepted.has(name) || refusals.has(name);
+    const refused = [...refusals].map(([name, why]): Rejection => ({ typeUrl, name, ...why, at: now }));
     const gone = new Set(envelope.removed);
     for (const name of record.untold) gone.add(name);
-    const removals = [...gone].filter((name) => record.held.has(name) && !candidates.has(name));
-    const commit = await prepare({ typeUrl: record.type.typeUrl, upserts, removals }, slices());
+    const removals = [...gone].filter((name) => record.held.has(name) && !isNamed(name));
+    const commit = await prepare({ typeUrl, upserts: values, removals }, slices());
 
     commit();
     for (const name of gone) {
-      if (!candidates.has(name)) record.rejected.delete(name);
+      if (!isNamed(name)) record.rejected.delete(name);
     }
     for (const name of removals) record.held.delete(name);
-    for (const { name, resource } of upserts) {
-      record.held.set(name, resource);
-      record.rejected.delete(name);
+    for (const name of record.rejected.keys()) {
+      if (accepted.has(name)) record.rejected.delete(name);
     }
+    if (record.held.size === 0) record.held = accepted;
+    else for (const [name, resource] of accepted) record.held.set(name, resource);
     for (const rejection of refused) record.rejected.set(rejection.name, rejection);
     record.untold = new Set();
     record.version = envelope.version;
@@ -191,8 +183,8 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
       const record = records.get(envelope.typeUrl);
       if (record === undefined) return [];
       record.responses++;
-      record.lastReceived = now;
       const refused = await apply(record, own, envelope, now);
+      record.lastReceived = now;
       if (refused.length === 0) return [answer(record, envelope.nonce)];
       record.nacks++;
       return [answer(record, envelope.nonce, describe(refused))];

@@ -5,10 +5,51 @@ import type { DeltaType, HeldResource } from "./delta.ts";
 import { anyType, createByteMemo, createFieldReader, type FieldVisitor, resourceType } from "./proto/mod.ts";
 import { ResourceError } from "./resource_error.ts";
 
-/** What is to become of one name of a response. */
-export type Candidate<V> =
-  | { readonly resource: HeldResource; readonly value: V }
-  | { readonly refused: string; readonly version: string };
+/** The resources of a response as they are being read. */
+export interface Staging<V> {
+  accept(resource: HeldResource, value: V): void;
+  /** @param name "" where not even that can be read */
+  refuse(name: string, version: string, reason: string): void;
+  finish(): Staged<V>;
+}
+
+/** What is to become of a response's resources. */
+export interface Staged<V> {
+  readonly accepted: Map<string, HeldResource>;
+  /** In the order of `accepted`. */
+  readonly values: readonly V[];
+  readonly refusals: ReadonlyMap<string, { readonly version: string; readonly reason: string }>;
+}
+
+export function createStaging<V>(): Staging<V> {
+  const accepted = new Map<string, HeldResource>();
+  const values: V[] = [];
+  const refusals = new Map<string, { version: string; reason: string }>();
+  const twice = new Set<string>();
+
+  function refuse(name: string, version: string, reason: string): void {
+    if (accepted.has(name) || refusals.has(name)) {
+      twice.add(name);
+      refusals.set(name, { version, reason: "it is in the response more than once" });
+    } else refusals.set(name, { version, reason });
+  }
+
+  return {
+    accept: (resource, value) => {
+      const { name, version } = resource;
+      if (accepted.has(name) || refusals.has(name)) return refuse(name, version, "");
+      accepted.set(name, resource);
+      values.push(value);
+    },
+    refuse,
+    finish: () => {
+      if (twice.size === 0) return { accepted, values, refusals };
+      const names = [...accepted.keys()];
+      for (const name of twice) accepted.delete(name);
+      return { accepted, values: values.filter((_, i) => !twice.has(names[i])), refusals };
+    },
+  };
+}
 
 const inResource = {
   version: resourceType.field("version"),
@@ -24,13 +65,15 @@ const noAliases: readonly string[] = [];
  * Makes a reader of the resources of one response.
  *
  * @param bytes the whole response
- * @returns reads the resource in a range of it; its name is "" where not even that can be read
+ * @param into what gets them
+ * @returns reads the resource in a range of it
  */
 export function createResourceReader<V>(
   bytes: Uint8Array,
   { typeUrl, decoder }: DeltaType<V>,
   receivedAt: Date,
-): (start: number, end: number) => { readonly name: string; readonly candidate: Candidate<V> } {
+  into: Staging<V>,
+): (start: number, end: number) => void {
   const readFields = createFieldReader(bytes);
   const decode = decoder(bytes);
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -65,7 +108,7 @@ export function createResourceReader<V>(
 
   return (start, end) => {
     [name, version, aliases, contents] = ["", "", noAliases, undefined];
-    const refuse = (refused: string) => ({ name, candidate: { refused, version } });
+    const refuse = (reason: string) => into.refuse(name, version, reason);
     try {
       readFields(start, end, resourceFields);
     } catch (error) {
@@ -77,8 +120,7 @@ export function createResourceReader<V>(
     if (type !== typeUrl) return refuse(`it is a ${type}, expected a ${typeUrl}`);
     try {
       const value = decode(name, from, to);
-      const resource = { name, version, receivedAt, aliases, bytes, start: from, end: to };
-      return { name, candidate: { resource, value } };
+      into.accept({ name, version, receivedAt, aliases, bytes, start: from, end: to }, value);
     } catch (error) {
       const reason = messageOf(error);
       return refuse(error instanceof ResourceError ? reason : `its contents cannot be read: ${reason}`);

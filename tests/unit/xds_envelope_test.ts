@@ -27,7 +27,9 @@ describe("xds: the outer message of a response", () => {
       removed_resources: ["x", "y"],
     });
     const read = await readEnvelope(bytes, delta, never);
-    assert.deepEqual({ ...read, resources: read.resources.length }, {
+    const { ranges, ...rest } = read;
+    assert.equal(ranges.length, 4);
+    assert.deepEqual({ ...rest, resources: read.resources.length }, {
       version: "v1",
       typeUrl: "type",
       nonce: "n1",
@@ -45,7 +47,14 @@ describe("xds: the outer message of a response", () => {
     );
     const known = discoveryResponseType.encode({ version_info: "v", nonce: "n", type_url: "t" });
     const read = await readEnvelope(Uint8Array.of(...unknown, ...known, ...unknown), sotw, never);
-    assert.deepEqual(read, { version: "v", typeUrl: "t", nonce: "n", resources: [], removed: [] });
+    assert.deepEqual({ ...read }, {
+      version: "v",
+      typeUrl: "t",
+      nonce: "n",
+      ranges: [],
+      resources: [],
+      removed: [],
+    });
   });
 
   it("says what it read before the message broke off", async () => {

@@ -20,7 +20,9 @@ export interface Envelope {
   readonly version: string;
   readonly typeUrl: string;
   readonly nonce: string;
-  /** Each resource's bytes, not decoded: views into the message. */
+  /** Where each resource's bytes begin and end in the message, one after the other. */
+  readonly ranges: readonly number[];
+  /** Each resource's bytes, not decoded: views into the message, made on demand. */
   readonly resources: readonly Uint8Array[];
   readonly removed: readonly string[];
 }
@@ -48,7 +50,7 @@ export async function readEnvelope(
   fields: EnvelopeFields,
   pause: () => Promise<void> | undefined,
 ): Promise<Envelope> {
-  const resources: Uint8Array[] = [];
+  const ranges: number[] = [];
   const removed: string[] = [];
   const text = { version: "", typeUrl: "", nonce: "" };
   // Not Reader.create: what it makes of a Buffer takes strings that are cut off.
@@ -63,7 +65,7 @@ export async function readEnvelope(
       } else if (field === fields.resources) {
         const length = reader.uint32();
         if (length > reader.len - reader.pos) throw new Error("a resource is longer than the message");
-        resources.push(bytes.subarray(reader.pos, reader.pos + length));
+        ranges.push(reader.pos, reader.pos + length);
         reader.pos += length;
       } else if (field === fields.removed) removed.push(reader.string());
       else if (field === fields.version) text.version = reader.string();
@@ -71,11 +73,21 @@ export async function readEnvelope(
       else if (field === fields.nonce) text.nonce = reader.string();
       else if (field === 0) throw new Error("a field without a number");
       else reader.skipType(lengthDelimited);
-      if ((resources.length + removed.length) % 1024 === 0) await pause();
+      if ((ranges.length / 2 + removed.length) % 1024 === 0) await pause();
     }
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new EnvelopeError(`the response cannot be read: ${reason}`, text.typeUrl, text.nonce, cause);
   }
-  return { ...text, resources, removed };
+  return {
+    ...text,
+    ranges,
+    get resources() {
+      return Array.from(
+        { length: ranges.length / 2 },
+        (_, i) => bytes.subarray(ranges[2 * i], ranges[2 * i + 1]),
+      );
+    },
+    removed,
+  };
 }

@@ -1,6 +1,13 @@
 /** Mode workload: the delta protocol with the addresses and authorizations of the workload API. */
 
-import { emptySnapshot, type Policy, type Service, type Snapshot, type Workload } from "../../mesh/mod.ts";
+import {
+  emptySnapshot,
+  type Policy,
+  type Service,
+  serviceKey,
+  type Snapshot,
+  type Workload,
+} from "../../mesh/mod.ts";
 import { createDelta, type DeltaChanges, type DeltaType, type HeldResource, heldValue } from "../delta.ts";
 import type { Node } from "../proto/mod.ts";
 import type { Collection, Protocol } from "../protocol.ts";
@@ -13,9 +20,16 @@ import { serviceOf, unknownWords } from "./service.ts";
 
 /** One resource as the mesh has it. */
 type Part =
-  | { readonly workload: Workload }
-  | { readonly service: Service; readonly unknown: string }
-  | { readonly policy: Policy };
+  | Workload
+  | {
+    readonly service: Service;
+    /** What is asked of its balancing that weft does not know. */
+    readonly unknown: string;
+  }
+  | Policy;
+
+const isWorkload = (part: Part): part is Workload => "uid" in part;
+const isPolicy = (part: Part): part is Policy => "action" in part;
 
 const addresses: DeltaType<Part> = {
   typeUrl: addressUrl,
@@ -24,7 +38,7 @@ const addresses: DeltaType<Part> = {
     return (name, start, end) => {
       const address = read(name, start, end);
       return "uid" in address
-        ? { workload: address }
+        ? address
         : { service: serviceOf(name, address), unknown: unknownWords(address) };
     };
   },
@@ -32,9 +46,8 @@ const addresses: DeltaType<Part> = {
 
 const authorizations: DeltaType<Part> = {
   typeUrl: authorizationUrl,
-  decoder: (bytes) => (name, start, end) => ({
-    policy: policyOf(name, authorizationType.decode(bytes.subarray(start, end))),
-  }),
+  decoder: (bytes) => (name, start, end) =>
+    policyOf(name, authorizationType.decode(bytes.subarray(start, end))),
 };
 
 const method = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources";
@@ -52,30 +65,39 @@ export function createWorkloadProtocol(node: Partial<Node>): Protocol {
     { typeUrl, upserts, removals }: DeltaChanges<Part>,
     pause: () => Promise<void> | undefined,
   ): Promise<() => void> {
-    const parts = upserts.map(({ value }) => value);
+    const workloads: Workload[] = [];
+    const services: { service: Service; unknown: string }[] = [];
+    const policies: Policy[] = [];
+    for (const part of upserts) {
+      if (isWorkload(part)) workloads.push(part);
+      else if (isPolicy(part)) policies.push(part);
+      else services.push(part);
+    }
     const ofAddresses = typeUrl === addressUrl;
+    // An address may be either, and may have become the other; removing what is not there is no error.
+    const noServices = mesh.services.size === 0 ? [] : workloads.filter(({ uid }) => mesh.services.has(uid));
+    const noWorkloads = services.map(({ service }) => serviceKey(service));
     const next = await editInSlices(mesh, {
-      // An address may be either, and may have become the other; removing what is not there is no error.
-      removeWorkloads: ofAddresses ? [...removals, ...namesWithout("workload", upserts)] : [],
-      removeServices: ofAddresses ? [...removals, ...namesWithout("service", upserts)] : [],
+      removeWorkloads: ofAddresses ? [...removals, ...noWorkloads] : [],
+      removeServices: ofAddresses ? [...removals, ...noServices.map(({ uid }) => uid)] : [],
       removePolicies: ofAddresses ? [] : removals,
-      upsertWorkloads: parts.flatMap((part) => "workload" in part ? part.workload : []),
-      upsertServices: parts.flatMap((part) => "service" in part ? part.service : []),
-      upsertPolicies: parts.flatMap((part) => "policy" in part ? part.policy : []),
+      upsertWorkloads: workloads,
+      upsertServices: services.map(({ service }) => service),
+      upsertPolicies: policies,
     }, pause);
     return () => {
       mesh = next;
       if (!ofAddresses) return;
-      for (const name of removals) unknown.delete(name);
-      for (const { name, value } of upserts) {
-        if ("service" in value && value.unknown !== "") unknown.set(name, value.unknown);
-        else unknown.delete(name);
+      for (const name of unknown.keys()) if (!mesh.services.has(name)) unknown.delete(name);
+      for (const part of services) {
+        const key = serviceKey(part.service);
+        if (part.unknown === "") unknown.delete(key);
+        else unknown.set(key, part.unknown);
       }
     };
   }
 
   const delta = createDelta({ node, types: [addresses, authorizations], prepare });
-  const held = delta.held(addressUrl);
   return {
     method,
     open: delta.open,
@@ -94,8 +116,8 @@ export function createWorkloadProtocol(node: Partial<Node>): Protocol {
         return workload ? workloadJson(workload) : service && serviceJson(service);
       };
       return [
-        collection("workloads", held, () => mesh.workloads, json),
-        collection("services", held, () => mesh.services, json),
+        collection("workloads", delta.held(addressUrl), () => mesh.workloads, json),
+        collection("services", delta.held(addressUrl), () => mesh.services, json),
         collection(
           "policies",
           delta.held(authorizationUrl),
@@ -105,7 +127,7 @@ export function createWorkloadProtocol(node: Partial<Node>): Protocol {
       ];
     },
     get extras() {
-      const aliased = [...held.values()].filter((resource) => resource.aliases.length > 0);
+      const aliased = [...delta.held(addressUrl).values()].filter((resource) => resource.aliases.length > 0);
       return aliased.length === 0
         ? {}
         : { aliases: Object.fromEntries(aliased.map((resource) => [resource.name, resource.aliases])) };
@@ -120,11 +142,6 @@ export function createWorkloadProtocol(node: Partial<Node>): Protocol {
       return notesOf(mesh, unknown);
     },
   };
-}
-
-/** The names of those that are not of a kind. */
-function namesWithout(kind: string, upserts: DeltaChanges<Part>["upserts"]): string[] {
-  return upserts.flatMap(({ name, value }) => kind in value ? [] : name);
 }
 
 /** The held resources that are in one of the mesh's maps, which is what tells workloads from services. */
