@@ -8,6 +8,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import type { Benchmark, Figure } from "./figure.ts";
 import { formatFigures, isMet } from "./figure.ts";
+import { adsBenchmark } from "./ads_benchmark.ts";
 import { bpfBenchmark } from "./bpf_benchmark.ts";
 import { connectBenchmark } from "./connect_benchmark.ts";
 import { localityBenchmark } from "./locality_benchmark.ts";
@@ -23,6 +24,7 @@ const benchmarks: readonly Benchmark[] = [
   memoryBenchmark,
   recordsBenchmark,
   localityBenchmark,
+  adsBenchmark,
 ];
 
 const usage = `usage: bench [NAME...] [--quick] [-o json]

@@ -147,10 +147,11 @@ function statusOf(name: string, mode: XdsSourceOptions["mode"], client: Client, 
     streams,
     error: error ?? null,
     complete: protocol.complete,
-    types: protocol.types.map(({ typeUrl, lastReceived, ...counts }) => ({
+    types: protocol.types.map(({ typeUrl, lastReceived, took, ...counts }) => ({
       type: shortType(typeUrl),
       ...counts,
       lastReceived: lastReceived?.toISOString() ?? null,
+      ...took,
     })),
     rejected: protocol.rejections.map(({ typeUrl, at, ...rejection }) => ({
       type: shortType(typeUrl),

@@ -48,6 +48,9 @@ export const controlPlaneStatus = z.object({
     /** Responses that were rejected, as a whole or in part. */
     nacks: count,
     lastReceived: z.string().nullable(),
+    /** How long the newest response took to be read, and to be put into the store. */
+    decodeMs: z.number().optional(),
+    storeMs: z.number().optional(),
   })),
   /** Resources that are refused now; their last good version is in force. */
   rejected: z.array(z.object({

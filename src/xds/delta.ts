@@ -108,6 +108,7 @@ interface TypeRecord<V> {
   lastReceived: Date | undefined;
   responses: number;
   nacks: number;
+  took: TypeState["took"];
 }
 
 export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
@@ -141,7 +142,9 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
 
   async function apply(record: TypeRecord<V>, bytes: Uint8Array, envelope: Envelope, now: Date) {
     const { typeUrl } = record.type;
+    const began = performance.now();
     const { accepted, values, refusals } = await decode(record, bytes, envelope, now);
+    const decoded = performance.now();
     const isNamed = (name: string) => accepted.has(name) || refusals.has(name);
     const refused = [...refusals].map(([name, why]): Rejection => ({ typeUrl, name, ...why, at: now }));
     const gone = new Set(envelope.removed);
@@ -162,6 +165,7 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
     for (const rejection of refused) record.rejected.set(rejection.name, rejection);
     record.untold = new Set();
     record.version = envelope.version;
+    record.took = { decodeMs: decoded - began, storeMs: performance.now() - decoded };
     return refused;
   }
 
@@ -193,13 +197,14 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
       return [...records.values()].every(({ lastReceived }) => lastReceived !== undefined);
     },
     get types() {
-      return [...records.values()].map(({ type, held, version, lastReceived, responses, nacks }) => ({
+      return [...records.values()].map(({ type, held, version, lastReceived, responses, nacks, took }) => ({
         typeUrl: type.typeUrl,
         resources: held.size,
         version,
         lastReceived,
         responses,
         nacks,
+        took,
       }));
     },
     get rejections() {
@@ -219,6 +224,7 @@ function emptyRecord<V>(type: DeltaType<V>): TypeRecord<V> {
     lastReceived: undefined,
     responses: 0,
     nacks: 0,
+    took: undefined,
   };
 }
 

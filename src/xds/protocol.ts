@@ -82,6 +82,8 @@ export interface TypeState {
   /** Responses since the start, and how many of them were rejected as a whole or in part. */
   readonly responses: number;
   readonly nacks: number;
+  /** How long the newest response took: reading it, and putting it into the store. In milliseconds, pauses for others included. */
+  readonly took?: { readonly decodeMs: number; readonly storeMs: number };
 }
 
 /** A resource that was refused; the last good version of it stays in force. */

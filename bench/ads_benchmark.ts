@@ -1,0 +1,286 @@
+/** How fast what a control plane says is in the kernel: agent and control plane are processes of their own. */
+
+import { setImmediate } from "node:timers/promises";
+import { openShim } from "../ffi/mod.ts";
+import { cgroup2Mount, removeLeftoverCgroups, sleep } from "../src/host/mod.ts";
+import { addressToBytes } from "../src/mesh/mod.ts";
+import { type DeltaDiscoveryResponse, deltaResponseType, type Resource } from "../src/xds/proto/mod.ts";
+import {
+  addressUrl,
+  authorizationUrl,
+  serviceResource,
+  workloadResource,
+} from "../tests/kit/workload_api.ts";
+import { removeLeftoverPins } from "./agent.ts";
+import type { Benchmark, Figure } from "./figure.ts";
+import { type FollowedAgent, processUse, startFollowedAgent } from "./followed_agent.ts";
+import { addressOf, servicePort, targetPort, vipOf } from "./mesh.ts";
+import { median, quantile } from "./statistics.ts";
+
+/** Endpoints of each service. */
+const endpoints = 20;
+const tcp = 6;
+
+const perSecond = 1000;
+
+export const adsBenchmark: Benchmark = {
+  name: "ads",
+  title: "a control plane's word into the kernel: a whole mesh, one change, many changes a second",
+  run: async ({ quick, say }) => {
+    using shim = openShim();
+    await removeLeftoverCgroups(cgroup2Mount(), "weft-bench");
+    removeLeftoverPins(shim);
+    const figures: Figure[] = [];
+    const largest = quick ? 1000 : 5000;
+    const medians: number[] = [];
+    for (const services of quick ? [5, 1000] : [5, 50, 500, 5000, 10_000]) {
+      say(`${services} services, ${services * endpoints} workloads`);
+      await using agent = await startFollowedAgent(shim);
+      const cold = await tellAll(agent, services);
+      figures.push(...coldFigures(services, cold));
+      if (services > largest) continue;
+      const latencies = await changeOne(agent, quick ? 50 : 500);
+      medians.push(median(latencies));
+      figures.push(...changeFigures(services, latencies));
+      if (services === largest) figures.push(...await manyChanges(agent, services, quick ? 5 : 60, say));
+    }
+    figures.push({
+      name: "one change: slowest median beside the fastest, of all sizes",
+      value: Math.max(...medians) / Math.min(...medians),
+      unit: "×",
+      goal: 1.5,
+    });
+    return figures;
+  },
+};
+
+const ip = (text: string) => addressToBytes(text).slice(12);
+
+/** @param address which of the loopback's it has */
+function workloadAt(n: number, service: number, address = n): Resource {
+  const port = { service_port: servicePort, target_port: targetPort, app_protocol: 0 };
+  return workloadResource(`Kubernetes//Pod/bench/s${service}-${n}`, {
+    name: `s${service}-${n}`,
+    namespace: "bench",
+    addresses: [ip(addressOf(address))],
+    node: `node-${n % 100}`,
+    services: { [`bench/s${service}`]: { ports: [port] } },
+  }, { version: n.toString(16).padStart(16, "0") });
+}
+
+function wholeMesh(services: number): Uint8Array {
+  const workloads = Array.from(
+    { length: services * endpoints },
+    (_, n) => workloadAt(n, Math.floor(n / endpoints)),
+  );
+  const all = Array.from(
+    { length: services },
+    (_, s) =>
+      serviceResource(`bench/s${s}`, { addresses: [{ network: "", address: ip(vipOf(s)) } as never] }),
+  );
+  return deltaResponseType.encode({ type_url: addressUrl, nonce: "all", resources: [...workloads, ...all] });
+}
+
+interface Cold {
+  readonly bytes: number;
+  /** From the send to the last map write. */
+  readonly totalMs: number;
+  readonly decodeMs: number;
+  readonly storeMs: number;
+  readonly flushMs: number;
+  /** The agent's memory before, and the most that it ever took. */
+  readonly beforeMib: number;
+  readonly mostMib: number;
+}
+
+/** Tells an agent everything, and waits until the kernel holds it. */
+async function tellAll({ stream, status, pid }: FollowedAgent, services: number): Promise<Cold> {
+  stream.sendDelta({ type_url: authorizationUrl, nonce: "none" });
+  await stream.deltaRequest();
+  const bytes = wholeMesh(services);
+  const { mib: beforeMib } = processUse(pid);
+  const start = Date.now();
+  stream.send(bytes);
+  const answer = await stream.deltaRequest(120_000);
+  if (answer.error_detail) throw new Error(answer.error_detail.message);
+  let now = await status();
+  while (!now.ready) {
+    await sleep(20);
+    now = await status();
+  }
+  const { decodeMs = NaN, storeMs = NaN } = now.controlPlane!.types[0];
+  return {
+    bytes: bytes.length,
+    totalMs: Date.parse(now.lastFlush!.at) - start,
+    decodeMs,
+    storeMs,
+    flushMs: now.lastFlush!.durationMs,
+    beforeMib,
+    mostMib: processUse(pid).mostMib,
+  };
+}
+
+function coldFigures(services: number, cold: Cold): Figure[] {
+  const size = `${services} services, ${services * endpoints} workloads`;
+  const { totalMs, decodeMs, storeMs, flushMs, bytes, beforeMib, mostMib } = cold;
+  return [
+    {
+      name: `${size}, cold: sent to last map write`,
+      value: totalMs,
+      unit: "ms",
+      ...services === 5000 ? { goal: 1500 } : {},
+      details: {
+        "decode ms": decodeMs,
+        "store ms": storeMs,
+        "flush ms": flushMs,
+        "on the way, planning and the rest ms": totalMs - decodeMs - storeMs - flushMs,
+        MB: bytes / 1e6,
+      },
+    },
+    {
+      name: `${size}: the agent's resident memory at most`,
+      value: mostMib,
+      unit: "MiB",
+      ...services === 5000 ? { goal: 300 } : {},
+      details: { "before MiB": beforeMib },
+    },
+  ];
+}
+
+/** Reads a service's number of endpoints in the kernel. */
+function endpointCounter(agent: FollowedAgent, service: number): () => number {
+  const maps = agent.openMaps();
+  const key = { address: addressToBytes(vipOf(service)), port: servicePort, protocol: tcp };
+  return () => maps.services.lookup(maps.frontends.lookup(key)!.servicePort)!.tier.count;
+}
+
+/** Has one workload join service 1 or leave it. */
+interface Probe {
+  /** @returns milliseconds from the send to the kernel */
+  next(): Promise<number>;
+}
+
+/** @param send sends a response */
+function createProbe(agent: FollowedAgent, send: (response: Partial<DeltaDiscoveryResponse>) => void): Probe {
+  const count = endpointCounter(agent, 1);
+  const without = count();
+  const more = workloadAt(2 ** 20, 1);
+  return {
+    next: async () => {
+      const before = count();
+      const start = performance.now();
+      send(before === without ? { resources: [more] } : { removed_resources: [more.name] });
+      while (count() === before) {
+        if (performance.now() - start > 10_000) throw new Error("the change never came to the kernel");
+        await setImmediate();
+      }
+      return performance.now() - start;
+    },
+  };
+}
+
+/** One change after another. */
+async function changeOne(agent: FollowedAgent, times: number): Promise<number[]> {
+  const { stream } = agent;
+  const probe = createProbe(
+    agent,
+    (response) => stream.sendDelta({ type_url: addressUrl, nonce: "one", ...response }),
+  );
+  const latencies: number[] = [];
+  // An even number: at the end it has left.
+  for (let i = 0; i < 2 * times; i++) {
+    latencies.push(await probe.next());
+    await stream.deltaRequest();
+    await sleep(5);
+  }
+  return latencies;
+}
+
+function changeFigures(services: number, latencies: readonly number[]): Figure[] {
+  const workloads = services * endpoints;
+  return [
+    {
+      name: `one of ${workloads} workloads changes: sent to served, median`,
+      value: median(latencies),
+      unit: "ms",
+      goal: 2,
+      details: { changes: latencies.length, "least ms": Math.min(...latencies) },
+    },
+    {
+      name: `one of ${workloads} workloads changes: sent to served, p99`,
+      value: quantile(latencies, 0.99),
+      unit: "ms",
+      goal: 10,
+      details: { "most ms": Math.max(...latencies) },
+    },
+  ];
+}
+
+/** 1,000 changes a second, each a workload that moves to another address; how far the kernel is behind. */
+async function manyChanges(
+  agent: FollowedAgent,
+  services: number,
+  seconds: number,
+  say: (line: string) => void,
+): Promise<Figure[]> {
+  const { stream, pid } = agent;
+  say(`${perSecond} changes a second for ${seconds} s`);
+  let sent = 0;
+  let answered = 0;
+  const send = (response: Partial<DeltaDiscoveryResponse>) => {
+    stream.sendDelta({ type_url: addressUrl, nonce: `m${sent++}`, ...response });
+  };
+  const probe = createProbe(agent, send);
+  const before = processUse(pid);
+  const start = performance.now();
+  const total = perSecond * seconds;
+  const lags: number[] = [];
+  let changes = 0;
+  const probing = (async () => {
+    while (changes < total) {
+      lags.push(await probe.next());
+      await sleep(100);
+    }
+  })();
+  const answering = (async () => {
+    while (changes < total || answered < sent) {
+      await stream.deltaRequest(30_000);
+      answered++;
+    }
+  })();
+  while (changes < total) {
+    const due = Math.min(total, Math.floor((performance.now() - start) * perSecond / 1000));
+    for (; changes < due; changes++) {
+      const n = changes * 7919 % (services * endpoints);
+      const moved = workloadAt(n, Math.floor(n / endpoints), (n + changes) % 2 ** 17);
+      send({ resources: [{ ...moved, version: `m${changes}` }] });
+    }
+    await sleep(1);
+  }
+  await probing;
+  await answering;
+  const took = performance.now() - start;
+  const after = processUse(pid);
+  const rate = `${perSecond} changes a second`;
+  return [
+    {
+      name: `${rate}: sent to served, most`,
+      value: Math.max(...lags),
+      unit: "ms",
+      goal: 100,
+      details: { "median ms": median(lags), samples: lags.length, changes: total },
+    },
+    {
+      name: `${rate}: processor time`,
+      value: (after.cpuMs - before.cpuMs) / took * 100,
+      unit: "%",
+      goal: 100,
+    },
+    {
+      name: `${rate}: resident memory gained`,
+      value: after.mib - before.mib,
+      unit: "MiB",
+      details: { "before MiB": before.mib, "after MiB": after.mib },
+    },
+  ];
+}
