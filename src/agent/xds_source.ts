@@ -1,5 +1,6 @@
 /** A control plane as a source: what it says is handed over from the moment that it has said something of every type. */
 
+import { lookUpHost } from "../host/mod.ts";
 import type { Snapshot } from "../mesh/mod.ts";
 import type { ControlPlaneStatus } from "../observe/api.ts";
 import type { Logger } from "../observe/log.ts";
@@ -40,7 +41,7 @@ export function createXdsSource(options: XdsSourceOptions, log: Logger): Source 
   const node = nodeMessage(options.identity);
   const protocol = mode === "workload"
     ? createWorkloadProtocol(node)
-    : createAdsProtocol(node, options.network);
+    : createAdsProtocol(node, options.network, lookUpHost);
   let client: Client | undefined;
 
   return {

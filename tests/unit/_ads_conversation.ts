@@ -33,9 +33,13 @@ export interface Conversation {
   readonly served: Readonly<Record<string, string>>;
 }
 
-/** A stream with a control plane that sends what a test tells it to; nonces are `<type>-<n>`, counted over all types. */
-export function converse(): Conversation {
-  const protocol = createAdsProtocol({ id: "sidecar~10.0.0.1~web.shop~shop.svc.cluster.local" }, "");
+/**
+ * A stream with a control plane that sends what a test tells it to; nonces are `<type>-<n>`, counted over all types.
+ *
+ * @param lookUp gives the addresses of host names. Without it they stay names
+ */
+export function converse(lookUp?: (host: string) => Promise<readonly string[]>): Conversation {
+  const protocol = createAdsProtocol({ id: "sidecar~10.0.0.1~web.shop~shop.svc.cluster.local" }, "", lookUp);
   let now = 1_000_000;
   let responses = 0;
   const shorten = (requests: readonly Uint8Array[]) =>

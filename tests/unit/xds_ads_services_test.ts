@@ -92,7 +92,7 @@ describe("xds ads: clusters that are left alone", () => {
     const load_assignment = { cluster_name: "web", endpoints: [locality(["web.shop:80"])] };
     assert.deepEqual(await withCluster("web", { type: 1, load_assignment }), {
       served: undefined,
-      notes: ["endpoints are names, which weft does not resolve: left alone: web"],
+      notes: ["endpoints are names: left alone: web"],
     });
     assert.deepEqual(await withCluster("web", { cluster_type: { name: "envoy.clusters.aggregate" } }), {
       served: undefined,

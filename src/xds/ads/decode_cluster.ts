@@ -1,5 +1,6 @@
 /** Cluster → model. */
 
+import type { Family } from "../../mesh/mod.ts";
 import { ResourceError } from "../resource_error.ts";
 import { assignmentOf } from "./decode_assignment.ts";
 import { clusterType } from "./messages.ts";
@@ -15,6 +16,8 @@ const lbPolicies: Readonly<Record<number, string>> = {
   6: "CLUSTER_PROVIDED",
   7: "LOAD_BALANCING_POLICY_CONFIG",
 };
+/** DnsLookupFamily: V4_ONLY, V6_ONLY; what prefers one is content with the other. */
+const lookupFamilies: Readonly<Record<number, Family>> = { 1: 4, 2: 6 };
 /** RoutingPriority: TCP connections are of the default priority. */
 const defaultPriority = 0;
 
@@ -33,6 +36,7 @@ export function decodeCluster(bytes: Uint8Array): Cluster {
     maxConnections: thresholds.find(({ priority }) => priority === defaultPriority)?.max_connections?.value,
     edsName: type === "EDS" ? message.eds_cluster_config?.service_name || name : "",
     assignment: message.load_assignment === null ? undefined : assignmentOf(message.load_assignment),
+    lookupFamily: lookupFamilies[message.dns_lookup_family],
     localityWeighted: (common?.locality_weighted_lb_config ?? null) !== null,
     panicThreshold: common?.healthy_panic_threshold?.value,
     transport: message.transport_socket?.name ?? "",

@@ -20,6 +20,7 @@ export function clusterJson(cluster: Cluster): unknown {
     lbPolicy: cluster.lbPolicy,
     ...cluster.maxConnections !== undefined && { maxConnections: cluster.maxConnections },
     ...cluster.edsName !== "" && { edsServiceName: cluster.edsName },
+    ...cluster.lookupFamily !== undefined && { dnsLookupFamily: `V${cluster.lookupFamily}_ONLY` },
     ...cluster.assignment && { loadAssignment: assignmentJson(cluster.assignment) },
     ...(healthyPanicThreshold !== undefined || localityWeighted) && {
       commonLb: {

@@ -41,6 +41,7 @@ export interface ClusterMessage {
   readonly eds_cluster_config: { readonly service_name: string } | null;
   readonly lb_policy: number;
   readonly load_assignment: AssignmentMessage | null;
+  readonly dns_lookup_family: number;
   readonly circuit_breakers: {
     readonly thresholds: readonly {
       readonly priority: number;

@@ -5,6 +5,8 @@
  * number as text where weft does not know it.
  */
 
+import type { Family } from "../../mesh/mod.ts";
+
 /** Where something listens, or where an endpoint is dialled. */
 export interface HostPort {
   /** An IP address or a host name, as written; "" where there is none. */
@@ -56,6 +58,8 @@ export interface Cluster {
   readonly edsName: string;
   /** The endpoints written in the cluster itself. */
   readonly assignment: Assignment | undefined;
+  /** The only family that names are to be looked up for; `undefined`: both. */
+  readonly lookupFamily: Family | undefined;
   /** Endpoints are chosen by their locality's weight first. */
   readonly localityWeighted: boolean;
   /** In percent; below it, health would be ignored. `undefined` where the control plane gives none. */

@@ -14,6 +14,8 @@ import { discoveryRequestType, type Envelope, EnvelopeError, type Node, readEnve
 import type { Protocol } from "../protocol.ts";
 import { slices } from "../../host/slices.ts";
 import { createMissing } from "./missing.ts";
+import { hostNamesOf, isDns } from "./dns.ts";
+import { createNames } from "./names.ts";
 import { readResources, type Refusal } from "./read_resources.ts";
 import { createResourceSet, type ResourceSet } from "./resource_set.ts";
 import { clusters, endpoints, listeners, routes } from "./resource_types.ts";
@@ -34,18 +36,26 @@ const noNames: ReadonlySet<string> = new Set();
 /**
  * @param node who asks; told once on each stream
  * @param network of the node: what the control plane says is about no other
+ * @param lookUp gives the addresses of a host name; without it clusters whose endpoints are names are left alone
  */
-export function createAdsProtocol(node: Partial<Node>, network: string): Protocol {
+export function createAdsProtocol(
+  node: Partial<Node>,
+  network: string,
+  lookUp?: (host: string) => Promise<readonly string[]>,
+): Protocol {
   const cds = createResourceSet(clusters);
   const eds = createResourceSet(endpoints);
   const lds = createResourceSet(listeners);
   const rds = createResourceSet(routes);
   const sets: readonly AnySet[] = [cds, eds, lds, rds];
+  const hosts = lookUp && createNames(lookUp);
+  let hostChanges = 0;
   const translator = createTranslator({
     clusters: cds.held,
     assignments: eds.held,
     listeners: lds.held,
     routes: rds.held,
+    names: hosts,
   }, network);
   const missing = createMissing();
   /** The names that are wanted of a type, and those that were asked for last on the present stream. */
@@ -81,6 +91,7 @@ export function createAdsProtocol(node: Partial<Node>, network: string): Protoco
   const follow = (set: AnySet, changed: readonly string[]): Uint8Array[] => {
     const requests: Uint8Array[] = [];
     if (set === cds) {
+      hosts?.keepOnly(new Set([...valuesOf(cds)].filter(isDns).flatMap((one) => [...hostNamesOf(one)])));
       if (changed.length > 0) requests.push(...want(eds, edsNamesOf(valuesOf(cds))));
       if (!asked.has(lds)) requests.push(request(lds));
     }
@@ -155,10 +166,15 @@ export function createAdsProtocol(node: Partial<Node>, network: string): Protoco
         mesh = await editInSlices(mesh, editOf(step.value), pause);
       }
       noteMissing(now);
+      // What is asked for now is looked up at once.
+      hosts?.refresh(now);
       return answers;
     },
     expire: (now) => {
-      if (!missing.expire(now)) return [];
+      hosts?.refresh(now);
+      const moved = hosts !== undefined && hosts.changes !== hostChanges;
+      if (!missing.expire(now) && !moved) return [];
+      hostChanges = hosts?.changes ?? 0;
       const requests = asked.has(cds) && !asked.has(lds) ? [request(lds)] : [];
       const steps = translator.translate({ all: true, assignments: [] }, gaveUp);
       let step = steps.next();

@@ -1,6 +1,7 @@
 /** From the clusters that serve a frontend to its tiers. */
 
 import type { AssignedTiers } from "../../mesh/mod.ts";
+import { hostNamesOf, isDns, withAddresses } from "./dns.ts";
 import { reasonToLeave } from "./reason_to_leave.ts";
 import type { Assignment, Cluster, Target } from "./model.ts";
 import type { MissingName, Resources } from "./resources.ts";
@@ -15,17 +16,46 @@ export interface Resolved {
 
 /** @returns a function that resolves targets from what the resources are at that moment */
 export function createResolver(
-  { clusters, assignments }: Resources,
+  resources: Resources,
 ): (target: Target, gaveUp: (missing: MissingName) => boolean) => Resolved {
+  const { clusters, assignments, names } = resources;
   const cache = new WeakMap<Assignment, CachedTiers>();
-  const tiersOf = ({ localityWeighted }: Cluster, assignment: Assignment): CachedTiers => {
+
+  /** What a cluster lacks, and its tiers by what it has. */
+  const partOf = (cluster: Cluster): Part => {
+    const { edsName, assignment } = cluster;
+    if (edsName !== "") {
+      const own = assignments.get(edsName)?.value;
+      return own === undefined
+        ? { missing: [`endpoints ${edsName}`], tiers: undefined }
+        : { missing: [], tiers: tiersOf(cluster, own, []) };
+    }
+    if (assignment === undefined) return { missing: [], tiers: undefined };
+    const hosts = names !== undefined && isDns(cluster) ? [...hostNamesOf(cluster)] : [];
+    const addresses = hosts.map((host) => names!.addressesOf(host));
+    const missing = hosts.filter((_, i) => addresses[i] === undefined);
+    return {
+      missing: missing.map((host): MissingName => `addresses of ${host}`),
+      tiers: tiersOf(cluster, assignment, addresses),
+    };
+  };
+
+  /** @param addresses of the names in the assignment, in their order */
+  const tiersOf = (cluster: Cluster, assignment: Assignment, addresses: CachedTiers["addresses"]) => {
+    const { localityWeighted } = cluster;
     const cached = cache.get(assignment);
-    if (cached?.localityWeighted === localityWeighted) return cached;
-    const tiers = tiersOfCluster(assignment, localityWeighted);
-    const fresh = { localityWeighted, tiers, alone: tiersOfTarget([{ tiers, weight: 1 }]) };
+    if (cached?.localityWeighted === localityWeighted && sameItems(cached.addresses, addresses)) {
+      return cached;
+    }
+    const dialled = addresses.length > 0
+      ? withAddresses(cluster, assignment, names!.addressesOf)
+      : assignment;
+    const tiers = tiersOfCluster(dialled, localityWeighted);
+    const fresh = { localityWeighted, addresses, tiers, alone: tiersOfTarget([{ tiers, weight: 1 }]) };
     cache.set(assignment, fresh);
     return fresh;
   };
+
   return (target, gaveUp) => {
     const missing: MissingName[] = [];
     let leave = false;
@@ -35,12 +65,10 @@ export function createResolver(
         missing.push(`cluster ${name}`);
         return { weight, cached: undefined };
       }
-      leave ||= reasonToLeave(cluster) !== undefined;
-      const assignment = cluster.edsName === ""
-        ? cluster.assignment
-        : assignments.get(cluster.edsName)?.value;
-      if (cluster.edsName !== "" && assignment === undefined) missing.push(`endpoints ${cluster.edsName}`);
-      return { weight, cached: assignment && tiersOf(cluster, assignment) };
+      leave ||= reasonToLeave(cluster, resources) !== undefined;
+      const part = partOf(cluster);
+      missing.push(...part.missing);
+      return { weight, cached: part.tiers };
     });
     if (!missing.every(gaveUp)) return { missing, tiers: undefined };
     if (leave) return { missing, tiers: "left alone" };
@@ -52,10 +80,21 @@ export function createResolver(
   };
 }
 
+interface Part {
+  readonly missing: readonly MissingName[];
+  readonly tiers: CachedTiers | undefined;
+}
+
+function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((item, i) => item === b[i]);
+}
+
 const noEndpoints: AssignedTiers = [];
 
 interface CachedTiers {
   readonly localityWeighted: boolean;
+  /** Of the names in it, the very arrays. */
+  readonly addresses: readonly (readonly string[] | undefined)[];
   readonly tiers: ClusterTiers;
   /** For a target that is this cluster alone. */
   readonly alone: AssignedTiers;

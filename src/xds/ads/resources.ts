@@ -1,5 +1,6 @@
 /** The resources as the translation sees them, by name. */
 
+import type { Names } from "./names.ts";
 import type { Assignment, Cluster, Listener, RouteTable } from "./model.ts";
 
 export interface Resources {
@@ -7,6 +8,8 @@ export interface Resources {
   readonly assignments: Lookup<Assignment>;
   readonly listeners: Lookup<Listener>;
   readonly routes: Lookup<RouteTable>;
+  /** `undefined` where nobody looks up names: clusters that need it are left alone. */
+  readonly names: Pick<Names, "addressesOf"> | undefined;
 }
 
 export interface Lookup<T> {
@@ -15,4 +18,4 @@ export interface Lookup<T> {
 }
 
 /** What something names and is not there, such as `endpoints outbound|80||web.shop.svc`. */
-export type MissingName = `${"cluster" | "endpoints" | "routes"} ${string}`;
+export type MissingName = `${"cluster" | "endpoints" | "routes" | "addresses of"} ${string}`;

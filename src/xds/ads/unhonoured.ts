@@ -10,18 +10,19 @@ const named = 5;
 const noLimit = 0xffff_ffff;
 
 /** One line for each kind of thing that the clusters of these targets ask for and do not get. */
-export function unhonoured(targets: Iterable<Target>, { clusters, assignments }: Resources): string[] {
+export function unhonoured(targets: Iterable<Target>, resources: Resources): string[] {
+  const { clusters, assignments } = resources;
   const names = new Set<string>();
   const notes = new Map<string, Set<string>>();
   const note = (what: string, name: string) => notes.set(what, (notes.get(what) ?? new Set()).add(name));
   for (const target of targets) {
     for (const { name } of target.clusters) names.add(name);
-    notesOfMix(target, clusters, assignments, note);
+    notesOfMix(target, resources, note);
   }
   for (const name of names) {
     const cluster = clusters.get(name)?.value;
     if (cluster === undefined) continue;
-    notesOf(cluster, note);
+    notesOf(cluster, resources, note);
     const assignment = cluster.edsName === "" ? cluster.assignment : assignments.get(cluster.edsName)?.value;
     if ((cluster.panicThreshold ?? defaultPanic) > 0 && assignment && hasUnusable(assignment)) {
       note("healthy_panic_threshold is not honoured, unhealthy endpoints are never chosen", name);
@@ -32,9 +33,9 @@ export function unhonoured(targets: Iterable<Target>, { clusters, assignments }:
 
 type Note = (what: string, name: string) => void;
 
-function notesOf(cluster: Cluster, note: Note): void {
+function notesOf(cluster: Cluster, resources: Resources, note: Note): void {
   const { name, type, lbPolicy, maxConnections } = cluster;
-  const left = reasonToLeave(cluster);
+  const left = reasonToLeave(cluster, resources);
   if (left !== undefined) {
     if (type !== "ORIGINAL_DST") note(`${left}: left alone`, name);
     return;
@@ -49,17 +50,13 @@ function notesOf(cluster: Cluster, note: Note): void {
 }
 
 /** Clusters that share a target, and one of them cannot take its part. */
-function notesOfMix(
-  { clusters: mixed }: Target,
-  clusters: Resources["clusters"],
-  assignments: Resources["assignments"],
-  note: Note,
-): void {
+function notesOfMix({ clusters: mixed }: Target, resources: Resources, note: Note): void {
+  const { clusters, assignments } = resources;
   if (mixed.length < 2) return;
   for (const { name, weight } of mixed) {
     const cluster = clusters.get(name)?.value;
     if (cluster === undefined || weight === 0) continue;
-    if (reasonToLeave(cluster) !== undefined) {
+    if (reasonToLeave(cluster, resources) !== undefined) {
       note("left alone with all clusters that share its traffic", name);
       continue;
     }
