@@ -20,7 +20,7 @@ import {
 } from "../dataplane/mod.ts";
 import { cgroupId, ensureBpffs, HostError } from "../host/mod.ts";
 import { createNodeFinder } from "../locality/mod.ts";
-import type { Snapshot } from "../mesh/mod.ts";
+import { emptySnapshot, type Snapshot } from "../mesh/mod.ts";
 import { serveAdmin } from "../observe/admin_server.ts";
 import type { Logger } from "../observe/log.ts";
 import type { OutlierSettings } from "../outlier_detection/mod.ts";
@@ -28,7 +28,7 @@ import { agentStatus } from "./agent_status.ts";
 import { detachAll } from "./detach.ts";
 import type { AgentOptions } from "./options.ts";
 import { probePublishThreads } from "./publish_threads.ts";
-import { type Outliers, watchOutliers } from "./outliers.ts";
+import { openFailures, type Outliers, watchOutliers } from "./outliers.ts";
 import { type Refusals, watchRefusals } from "./refusals.ts";
 import { runtimePaths } from "./runtime_paths.ts";
 import { explainView } from "./explain_view.ts";
@@ -115,6 +115,7 @@ export async function runAgent(
   let attached = false;
   let refusals: Refusals | undefined;
   let outliers: Outliers | undefined;
+  let newest = emptySnapshot();
   const timers: ReturnType<typeof setInterval>[] = [];
 
   /** Once, when the first configuration is in the kernel, and before a second one is on its way there. */
@@ -138,8 +139,12 @@ export async function runAgent(
   }
 
   function watchConnects(settings: OutlierSettings): void {
-    const place = (snapshot: Snapshot) => node.place(snapshot);
-    const watched = outliers = watchOutliers({ shim, datapath, controller, place, settings, log });
+    const watched = outliers = watchOutliers({
+      ...{ datapath, controller, settings, log },
+      failures: openFailures(shim, datapath.maps!),
+      newest: () => newest,
+      place: (snapshot) => node.place(snapshot),
+    });
     const guard = (action: () => void) => () => {
       try {
         action();
@@ -187,7 +192,10 @@ export async function runAgent(
       if (signal.aborted) resolve();
       signal.addEventListener("abort", () => resolve(), { once: true });
     });
-    const submit = (snapshot: Snapshot) => (outliers ?? controller).submit(snapshot);
+    const submit = (snapshot: Snapshot) => {
+      newest = snapshot;
+      (outliers ?? controller).submit(snapshot);
+    };
     const following = source.follow(submit, signal);
     await Promise.race([ended, following, began.promise]);
     await Promise.race([ended, following]);

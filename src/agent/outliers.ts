@@ -1,6 +1,6 @@
 /** Sets endpoints aside that the kernel says connects fail to, and lets them back in: src/outlier_detection between kernel and controller. */
 
-import { openRing, type Shim, workload } from "../../ffi/mod.ts";
+import { openRing, type Ring, type Shim, workload } from "../../ffi/mod.ts";
 import {
   type Aside,
   asideKey,
@@ -8,6 +8,7 @@ import {
   type Controller,
   type Datapath,
   failureEventsSize,
+  type MeshMaps,
 } from "../dataplane/mod.ts";
 import type { Place } from "../locality/mod.ts";
 import { formatAddressPort, type ServiceKey, type Snapshot } from "../mesh/mod.ts";
@@ -56,13 +57,18 @@ export interface Outliers {
 }
 
 export interface OutlierParts {
-  readonly shim: Shim;
+  /** What the kernel has told since it was read last. */
+  readonly failures: Ring<workload.FailureEvent>;
   /** After its first flush. */
-  readonly datapath: Datapath;
-  readonly controller: Controller;
+  readonly datapath: Pick<Datapath, "applied" | "maps">;
+  readonly controller: Pick<Controller, "submit" | "setAside" | "state">;
+  /** What was handed in last, by whomever: what is set aside gets into the kernel together with it. */
+  readonly newest: () => Snapshot;
   readonly place: (snapshot: Snapshot) => Place;
   readonly settings: OutlierSettings;
   readonly log: Logger;
+  /** Milliseconds of a clock that only goes forward. @default {performance.now} */
+  readonly now?: () => number;
 }
 
 const { FAILURE_REFUSED, FAILURE_TIMED_OUT, FAILURE_RESET, FAILURE_UNREACHABLE, FAILURE_GIVEN_UP } =
@@ -76,12 +82,17 @@ const kinds: Readonly<Record<number, FailureKind>> = {
   [FAILURE_GIVEN_UP]: "given up",
 };
 
+/** Opens the ring that the kernel tells of failed connects in. */
+export function openFailures(shim: Shim, { failureEventsFd }: MeshMaps): Ring<workload.FailureEvent> {
+  return openRing(shim, failureEventsFd, workload.failureEvent, failureEventsSize);
+}
+
 /** Begins with nothing set aside, and with what fails from now on. */
 export function watchOutliers(parts: OutlierParts): Outliers {
-  const { shim, datapath, controller, place, settings, log } = parts;
-  const ring = openRing(shim, datapath.maps!.failureEventsFd, workload.failureEvent, failureEventsSize);
+  const { failures, datapath, controller, newest, place, settings, log } = parts;
+  const { now = () => performance.now() } = parts;
   // What was told to nobody is past.
-  ring.read();
+  failures.read();
   const locate = createLocator(datapath, controller);
   let state: OutlierState = new Map();
   let aside: Aside = new Map();
@@ -150,15 +161,18 @@ export function watchOutliers(parts: OutlierParts): Outliers {
     });
   }
 
-  function fail({ endpoint, generation, inARow, failure }: workload.FailureEvent, now: number): void {
+  /** When that is for people. @param at by `now` */
+  function wallClock(at: number): Date {
+    return new Date(Date.now() + at - now());
+  }
+
+  function fail({ endpoint, generation, inARow, failure }: workload.FailureEvent, at: number): void {
     const found = locate.find(endpoint, generation);
-    const { applied, place } = controller.state;
-    if (!found || !place) return;
-    const { service, port: portKey, endpoint: key } = found;
-    const port = wholePorts(applied, service, place).find((one) => one.key === portKey);
-    if (!port || aside.get(service)?.has(asideKey(portKey, key))) return;
+    if (!found || aside.get(found.service)?.has(asideKey(found.port, found.endpoint))) return;
+    const port = wholePorts(newest(), found.service, place(newest())).find(({ key }) => key === found.port);
+    if (!port?.tiers.some(({ endpoints }) => endpoints.some(({ key }) => key === found.endpoint))) return;
     const why = { inARow, how: kinds[failure] };
-    const next = step(state, { kind: "failing", port, endpoint: key, why }, now, settings);
+    const next = step(state, { kind: "failing", port, endpoint: found.endpoint, why }, at, settings);
     if (next === state) counts = { ...counts, shareReached: counts.shareReached + 1 };
     else become(next);
   }
@@ -170,7 +184,7 @@ export function watchOutliers(parts: OutlierParts): Outliers {
       let next = state;
       for (const service of services) {
         const ports = wholePorts(snapshot, service, here);
-        next = step(next, { kind: "service", service, ports }, performance.now(), settings);
+        next = step(next, { kind: "service", service, ports }, now(), settings);
       }
       become(next);
       forgetCounts(snapshot);
@@ -178,10 +192,10 @@ export function watchOutliers(parts: OutlierParts): Outliers {
     },
     tick: () => {
       const before = aside;
-      const now = performance.now();
-      const { records } = ring.read();
-      if (state.size > 0) become(step(state, { kind: "time" }, now, settings));
-      for (const event of records) fail(event, now);
+      const at = now();
+      const { records } = failures.read();
+      if (state.size > 0) become(step(state, { kind: "time" }, at, settings));
+      for (const event of records) fail(event, at);
       if (aside !== before) controller.setAside(aside);
     },
     calmDown: () =>
@@ -204,7 +218,7 @@ export function watchOutliers(parts: OutlierParts): Outliers {
       if (key !== undefined) return endpoints?.get(key)?.count ?? 0;
       return endpoints?.values().reduce((sum, { count }) => sum + count, 0) ?? 0;
     },
-    close: () => ring[Symbol.dispose](),
+    close: () => failures[Symbol.dispose](),
   };
 }
 
@@ -236,9 +250,4 @@ function rememberWholePorts(): (snapshot: Snapshot, key: ServiceKey, place: Plac
     known.set(key, { by, ports });
     return ports;
   };
-}
-
-/** When that is for people. @param at of performance.now() */
-function wallClock(at: number): Date {
-  return new Date(Date.now() + at - performance.now());
 }

@@ -385,6 +385,8 @@ describe("a service of the mesh file", () => {
     "{routingPreferences: [Region], mode: Strict, healthPolicy: OnlyHealthy, more: 1}",
   ]);
   refuses(service, "loadBalancing", ["{}"]);
+  accepts(service, "outlierDetection", ["On", "Off"]);
+  refuses(service, "outlierDetection", ["", "on", "true", "{}"]);
   accepts(service, "ipFamilies", ["", "null", "IPv4", "IPv6", "Dual"]);
   refuses(service, "ipFamilies", ["ipv4", "[IPv4]"]);
   refuses(service, "canonical", ["", "yes", "1"]);
@@ -409,6 +411,12 @@ describe("a service of the mesh file", () => {
     "{5: {workloadUid: u, port: {}, status: Healthy}}",
   ]);
   for (const key of ["weight", "addresses", "Name", "vip"]) refuses(service, key, ["x"]);
+
+  it("has its endpoints set aside unless it says that it does not want it", () => {
+    assert.equal(service({}).outlierDetection, true);
+    assert.equal(service({ outlierDetection: "On" }).outlierDetection, true);
+    assert.equal(service({ outlierDetection: "Off" }).outlierDetection, false);
+  });
 
   it("needs a waypoint that it names, with or without weight", () => {
     const waypoint = "{destination: n/w, hboneMtlsPort: 15008}";

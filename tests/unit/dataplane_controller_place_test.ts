@@ -117,6 +117,24 @@ describe("the flush controller and the node's place", () => {
     assert.equal(controller.state.error, undefined);
   });
 
+  it("takes a snapshot and what is set aside in it at once", async () => {
+    await apply(base);
+    const aside = new Map([["shop/plain", new Map([["shop/plain|80|4|backend|10.0.0.1|8080", "backend"]])]]);
+    const before = calls.length;
+    const next = edit(base, { ...backend, capacity: 5 });
+    controller.submit(next, aside);
+    await last().end();
+    assert.deepEqual([calls.length, controller.state.applied, controller.state.aside], [
+      before + 1,
+      next,
+      aside,
+    ]);
+    // What is not said stays.
+    controller.submit(base);
+    await last().end();
+    assert.equal(controller.state.aside, aside);
+  });
+
   it("flushes what changed besides, once", async () => {
     await apply(base);
     const both = edit(base, here("z"), { ...backend, capacity: 5 });
