@@ -88,11 +88,11 @@ export function startAgent(
   const controller = createController({
     datapath,
     node: (snapshot) => node?.place(snapshot) ?? place,
-    onFlush: (_, first) => {
+    onFlush: async (_, first) => {
       counts = new Map(shim.counts);
       if (!first) return;
       const start = performance.now();
-      datapath.attach();
+      await datapath.attach();
       attachMs = performance.now() - start;
     },
     onError: (message) => {
@@ -124,8 +124,12 @@ export interface EmptyPrograms extends Disposable {
   readonly object: LoadedObject;
 }
 
-export function attachEmptyPrograms(shim: Shim, cgroup: Cgroup, objectName: string): EmptyPrograms {
-  const object = loadObject(shim, objectName, { reuse: new Map(), readOnly: new Map() });
+export async function attachEmptyPrograms(
+  shim: Shim,
+  cgroup: Cgroup,
+  objectName: string,
+): Promise<EmptyPrograms> {
+  const object = await loadObject(shim, objectName, { reuse: new Map(), readOnly: new Map() });
   const cgroupFd = openDirectory(shim, cgroup.path);
   const links = hooks.map((hook) =>
     createLink(shim, object.program(hook.program), cgroupFd, hook.attachType, hook.name)

@@ -59,7 +59,7 @@ export async function createWorld(shim: Shim, say: (line: string) => void): Prom
   const names: readonly CgroupName[] = ["weft", "empty", "plain", "listeners"];
   const cgroups = new Map(names.map((name) => [name, stack.use(createCgroup(top.path, name))]));
   sayForeignPrograms(shim, cgroups.get("plain")!.path, say);
-  const empty = stack.use(attachEmptyPrograms(shim, cgroups.get("empty")!, emptyObject));
+  const empty = stack.use(await attachEmptyPrograms(shim, cgroups.get("empty")!, emptyObject));
   const agent = stack.use(startAgent(shim, cgroups.get("weft")!, "world"));
   const mesh = withIpv6Service(benchMesh(worldServices, worldEndpoints));
   agent.controller.submit(replaceMesh(emptySnapshot(), mesh));

@@ -20,11 +20,11 @@ export interface LoadedObject extends Disposable {
 }
 
 /**
- * Loads `<name>.bpf.o` of the payload.
+ * Loads `<name>.bpf.o` of the payload, on another thread: the kernel's verifier takes some tens of milliseconds.
  *
  * @throws {KernelError} with the verifier's log, where the kernel refuses it
  */
-export function loadObject(shim: Shim, name: string, options: ObjectOptions): LoadedObject {
+export async function loadObject(shim: Shim, name: string, options: ObjectOptions): Promise<LoadedObject> {
   const { call } = shim;
   const bytes = payload(`${name}.bpf.o`);
   const log = new Uint8Array(logSize);
@@ -43,8 +43,10 @@ export function loadObject(shim: Shim, name: string, options: ObjectOptions): Lo
       const result = call.weft_object_set_initial(pointer, cstring(section), 0, bytes, bytes.length);
       check(result, `set section ${section} of`, what);
     }
-    const loaded = call.weft_object_load(pointer, log, logSize);
-    if (loaded < 0) throw new KernelError("load", what, -loaded, logText());
+    const loaded = await call.weft_object_load(pointer, log, logSize);
+    // Also where nothing went wrong: the other thread writes it, so it must be in use until here.
+    const said = logText();
+    if (loaded < 0) throw new KernelError("load", what, -loaded, said);
   } catch (error) {
     close();
     throw error;

@@ -6,7 +6,7 @@ const symbols = {
   weft_object_open: { parameters: ["buffer", "u64", "buffer", "buffer", "u32", "buffer"], result: "i32" },
   weft_object_reuse_map: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
   weft_object_set_initial: { parameters: ["pointer", "buffer", "u32", "buffer", "u32"], result: "i32" },
-  weft_object_load: { parameters: ["pointer", "buffer", "u32"], result: "i32" },
+  weft_object_load: { parameters: ["pointer", "buffer", "u32"], result: "i32", nonblocking: true },
   weft_object_map: { parameters: ["pointer", "buffer"], result: "i32" },
   weft_object_program: { parameters: ["pointer", "buffer"], result: "i32" },
   weft_object_close: { parameters: ["pointer"], result: "i32" },

@@ -119,8 +119,8 @@ export async function runAgent(
   const timers: ReturnType<typeof setInterval>[] = [];
 
   /** Once, when the first configuration is in the kernel, and before a second one is on its way there. */
-  function begin(): void {
-    for (const { hook, was } of datapath.attach()) {
+  async function begin(): Promise<void> {
+    for (const { hook, was } of await datapath.attach()) {
       const why = was === "severed" ? "its cgroup was removed" : "it was on another cgroup";
       log.warn(`replaced the link on ${hook}: ${why}`, { cgroup: options.cgroup });
     }
@@ -161,12 +161,7 @@ export async function runAgent(
     node: (snapshot) => node.place(snapshot),
     onFlush: (report, first) => {
       said(report, first);
-      if (attached) return;
-      try {
-        begin();
-      } catch (error) {
-        began.reject(error);
-      }
+      if (!attached) return begin().catch((error) => began.reject(error));
     },
     onError: (message, retryInMs) => {
       log.error(message, { retryInMs });

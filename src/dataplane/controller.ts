@@ -55,8 +55,8 @@ export interface ControllerOptions {
   readonly datapath: Pick<Datapath, "flush" | "reread" | "settle">;
   /** Where the node is, as a snapshot has it: the same object as long as it is the same place. */
   readonly node: (snapshot: Snapshot) => CompileNode;
-  /** Called after each flush; the first one finds nothing attached yet. */
-  readonly onFlush: (report: FlushReport, first: boolean) => void;
+  /** Called after each flush, and waited for before the next; the first one finds nothing attached yet. */
+  readonly onFlush: (report: FlushReport, first: boolean) => void | Promise<void>;
   /** Called after each flush that failed. `retryInMs` is missing where it is not tried again: the controller was stopped. */
   readonly onError: (message: string, retryInMs: number | undefined) => void;
   /** @default {1000} */
@@ -154,7 +154,8 @@ export function createController(options: ControllerOptions): Controller {
         lastFlush = { ...report, at: new Date() };
         flushes++;
       }
-      options.onFlush(report, first);
+      const told = options.onFlush(report, first);
+      if (told) await told;
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       if (cause instanceof KernelStateUnknown) {

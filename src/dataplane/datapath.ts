@@ -90,8 +90,8 @@ export interface Datapath {
    * @throws {KernelError} the kernel is as it was
    */
   flush(changes: readonly (readonly [ServiceKey, ServiceTarget])[]): Promise<FlushReport>;
-  /** Attaches the programs (or replaces those that run) over the current maps. */
-  attach(): ReplacedLink[];
+  /** Attaches the programs (or replaces those that run) over the current maps. Nothing may be flushed meanwhile. */
+  attach(): Promise<ReplacedLink[]>;
   /**
    * Compares map records with what the agent knows of it.
    *
@@ -190,8 +190,8 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     background.catch(() => {});
   }
 
-  function load(over: MeshMaps): LoadedPrograms {
-    const loaded = loadPrograms(shim, over, sockets, {
+  async function load(over: MeshMaps): Promise<LoadedPrograms> {
+    const loaded = await loadPrograms(shim, over, sockets, {
       setRetval: options.features.setRetval,
       ranges: hasRanges,
       consecutiveFailures: options.consecutiveFailures ?? 0,
@@ -201,7 +201,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     return loaded;
   }
 
-  function attach(): ReplacedLink[] {
+  async function attach(): Promise<ReplacedLink[]> {
     if (!maps) throw new Error("there are no maps before the first flush");
     const current = maps;
     const pinnedNow = !pinned;
@@ -214,7 +214,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     }
     let loaded: LoadedPrograms | undefined;
     try {
-      loaded = load(current);
+      loaded = await load(current);
       const replaced = attachPrograms(shim, loaded, options.cgroup, paths.links);
       object?.[Symbol.dispose]();
       object = loaded;
@@ -252,7 +252,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     try {
       removePins(paths.nextMaps);
       pinMeshMaps(shim, next, paths.nextMaps);
-      loaded = load(next);
+      loaded = await load(next);
       attachPrograms(shim, loaded, options.cgroup, paths.links);
     } catch (error) {
       loaded?.[Symbol.dispose]();
@@ -268,13 +268,13 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
   }
 
   /** Lets the programs look into `ranges`, where this plan has the first one. */
-  function ensureRanges(plan: Plan): void {
+  async function ensureRanges(plan: Plan): Promise<void> {
     if (hasRanges || !plan.ranges.some((edit) => edit.after !== undefined)) return;
     hasRanges = true;
     if (!object) return;
     let loaded: LoadedPrograms | undefined;
     try {
-      loaded = load(maps!);
+      loaded = await load(maps!);
       attachPrograms(shim, loaded, options.cgroup, paths.links);
     } catch (error) {
       loaded?.[Symbol.dispose]();
@@ -347,7 +347,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
       let grownTo: MeshSizes | undefined;
       try {
         grownTo = await ensureRoom(plan);
-        ensureRanges(plan);
+        await ensureRanges(plan);
       } catch (error) {
         abandonPlan(plan, state.applied, state.pool);
         throw error;

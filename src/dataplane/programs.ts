@@ -125,13 +125,13 @@ export interface LoadedPrograms extends LoadedObject {
  * @param object what is loaded as `workload`; tests have one of their own
  * @throws {KernelError} with the verifier's log
  */
-export function loadPrograms(
+export async function loadPrograms(
   shim: Shim,
   maps: MeshMaps,
   sockets: SocketMaps,
   { ranges, setRetval, consecutiveFailures }: ProgramSettings,
   object = "workload",
-): LoadedPrograms {
+): Promise<LoadedPrograms> {
   const settings = new Uint8Array(workload.settings.size);
   workload.settings.write(new DataView(settings.buffer), 0, {
     bucketMask: sockets.buckets.info().maxEntries - 1,
@@ -146,12 +146,12 @@ export function loadPrograms(
   reuse.set("flows", sockets.flows.fd);
   if (sockets.exemptFd !== undefined) reuse.set("exempt_sockets", sockets.exemptFd);
   const readOnly = new Map([[".rodata.settings", settings]]);
-  const workloadObject = loadObject(shim, object, { reuse, readOnly });
+  const workloadObject = await loadObject(shim, object, { reuse, readOnly });
   const watched = consecutiveFailures > 0;
   if (!watched) return { ...workloadObject, hooks: hooksInUse(watched) };
   try {
     reuse.set("exempt_sockets", workloadObject.map("exempt_sockets"));
-    return combine(workloadObject, loadObject(shim, "sockops", { reuse, readOnly }));
+    return combine(workloadObject, await loadObject(shim, "sockops", { reuse, readOnly }));
   } catch (error) {
     workloadObject[Symbol.dispose]();
     throw error;

@@ -158,14 +158,14 @@ export async function checkPrograms(
         "with the output of weft doctor -o json if yours is",
     },
     [shim, datapath, setRetval, kernelTypes],
-    (shim, { maps, sockets }, setRetval, kernelTypes) => {
+    async (shim, { maps, sockets }, setRetval, kernelTypes) => {
       if (maps === undefined) throw new Error("there are no maps after a flush");
       const settings = { setRetval, ranges: true, consecutiveFailures: kernelTypes ? 1 : 0 };
-      const load = () => stack.use(loadPrograms(shim, maps, sockets, settings));
+      const load = async () => stack.use(await loadPrograms(shim, maps, sockets, settings));
       const started = performance.now();
-      const first = load();
+      const first = await load();
       const elapsed = performance.now() - started;
-      return { value: { first, second: load() }, detail: `in ${elapsed.toFixed(0)} ms` };
+      return { value: { first, second: await load() }, detail: `in ${elapsed.toFixed(0)} ms` };
     },
   );
   await check(

@@ -125,9 +125,9 @@ async function createSlowWorld(shimOf: (shim: Shim) => Shim): Promise<SlowWorld>
     await datapath.flush([[service.service, service]]);
   };
   await serve("10.96.0.1", "ab");
-  datapath.attach();
+  await datapath.attach();
   const loaded: LoadedPrograms = stack.use(
-    loadPrograms(shim, datapath.maps!, datapath.sockets, {
+    await loadPrograms(shim, datapath.maps!, datapath.sockets, {
       ...features,
       ranges: false,
       consecutiveFailures: 0,

@@ -81,7 +81,7 @@ export function addPrograms({ shim: { call } }: FakeKernel): FakePrograms {
       return 0;
     },
     weft_object_set_initial: () => 0,
-    weft_object_load: () => 0,
+    weft_object_load: () => Promise.resolve(0),
     weft_object_map: (pointer, name) => {
       const { maps, fds } = objectOf(pointer);
       const id = maps.get(text(name));

@@ -57,7 +57,7 @@ describe("the flush controller", () => {
     controller = createController({
       datapath: recordCalls(calls),
       node: () => node,
-      onFlush: (report, first) => flushed.push({ report, first }),
+      onFlush: (report, first) => void flushed.push({ report, first }),
       onError: (message, retryInMs) => errors.push({ message, retryInMs }),
       later: clock.later,
     });

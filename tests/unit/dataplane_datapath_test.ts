@@ -118,7 +118,7 @@ describe("a data path whose mesh outgrows its maps", { ignore: !built }, () => {
   async function start(host: DatapathHost): Promise<Datapath> {
     const datapath = host.open({ sizes: { records: 32, endpoints: 64 }, maxRecords: 4096 });
     await datapath.flush(five);
-    datapath.attach();
+    await datapath.attach();
     await datapath.settle();
     return datapath;
   }

@@ -78,7 +78,7 @@ async function startAgent(snapshot: Snapshot): Promise<Agent> {
   controller.submit(snapshot);
   await controller.idle();
   await datapath.settle();
-  datapath.attach();
+  await datapath.attach();
   return { host, datapath, controller, clock, errors };
 }
 

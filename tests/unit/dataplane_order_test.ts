@@ -50,7 +50,7 @@ function startAgent(host: DatapathHost): Agent {
 async function arrive({ controller, datapath }: Agent): Promise<void> {
   await controller.idle();
   assert.equal(controller.state.error, undefined);
-  datapath.attach();
+  await datapath.attach();
 }
 
 /** What the kernel serves after these edits, told one after the other to one agent, or to several in turn. */
