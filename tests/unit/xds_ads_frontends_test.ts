@@ -105,6 +105,23 @@ describe("xds ads: a listener with an address", () => {
     }
   });
 
+  it("needs L7 where TLS is to end there", () => {
+    const chain = { ...tcp("web"), transport_socket: {} };
+    for (const at of ["10.96.0.1:80", "0.0.0.0:80"]) {
+      const { served, notes } = read([listener("web", at, [chain])]);
+      assert.deepEqual(served, {});
+      assert.match(notes.join(), /needs L7: left alone/);
+    }
+  });
+
+  it("is served without the filters before, which are named unless they are harmless", () => {
+    const chain = tcp("web");
+    const filters = [{ name: "istio.metadata_exchange" }, { name: "rbac" }, ...chain.filters!];
+    const { served, notes } = read([listener("web", "10.96.0.1:80", [{ ...chain, filters }])]);
+    assert.deepEqual(served, { "10.96.0.1:80": "web" });
+    assert.deepEqual(notes, ["listener web: filter rbac is not applied"]);
+  });
+
   it("with HTTP is served by the catch-all that all hosts share, else by that of its own address", () => {
     const of = (hosts: Parameters<typeof routes>[1]) =>
       read([listener("web", "10.96.0.1:80", [http("r")])], [routes("r", hosts)]);

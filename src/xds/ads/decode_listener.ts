@@ -51,7 +51,13 @@ function hostPortOf({ host, port }: HostPort): HostPort {
 }
 
 function chainOf(message: FilterChainMessage): FilterChain {
-  return { name: message.name, match: matchOf(message.filter_chain_match), action: actionOf(message) };
+  return {
+    name: message.name,
+    match: matchOf(message.filter_chain_match),
+    before: message.filters.slice(0, -1).map(({ name }) => name),
+    endsTls: message.transport_socket !== null,
+    action: actionOf(message),
+  };
 }
 
 const anything: ChainMatch = {
@@ -80,7 +86,7 @@ function matchOf(message: FilterChainMatchMessage | null): ChainMatch {
   };
 }
 
-/** What the chain's last filter does: that is the one that ends the connection. Those before it may look, but not decide. */
+/** What the chain's last filter does: that is the one that ends the connection. */
 function actionOf({ filters }: FilterChainMessage): ChainAction {
   const last = filters.at(-1);
   if (last === undefined) return { kind: "other", what: "no filters" };

@@ -53,6 +53,7 @@ export function readListener(one: RoutedListener): ListenerFrontends {
   const notes = new Set<string>();
   const note = (text: string) => notes.add(`listener ${name}: ${text}`);
   const addresses = isForConnections(one.listener, note) ? [address!, ...additional] : [];
+  if (addresses.length > 0) noteFilters(one.listener, note);
   for (const address of addresses) {
     const canonical = parseAddress(address.host);
     if (canonical === undefined) note(`${formatHostPort(address)} is no IP address: left alone`);
@@ -107,6 +108,16 @@ function isForConnections(listener: Listener, note: (text: string) => void): boo
     return false;
   }
   return true;
+}
+
+/** istiod's own, which only tell the two ends about each other. */
+const harmless: ReadonlySet<string> = new Set(["istio.metadata_exchange", "istio.stats"]);
+
+/** Filters before the one that acts may refuse a connection, or send it elsewhere. */
+function noteFilters({ chains, defaultChain }: Listener, note: (text: string) => void): void {
+  for (const { before } of defaultChain === undefined ? chains : [...chains, defaultChain]) {
+    for (const name of before) if (!harmless.has(name)) note(`filter ${name} is not applied`);
+  }
 }
 
 function readExact(
@@ -187,11 +198,12 @@ interface Named {
 }
 
 function targetOfChain(
-  { action }: FilterChain,
+  { action, endsTls }: FilterChain,
   address: HostPort,
   routes: ReadonlyMap<string, RouteTable>,
   note: (text: string) => void,
 ): Named | undefined {
+  if (endsTls) return undefined;
   if (action.kind === "tcp") return action.tunnel ? undefined : { target: action.target, name: "" };
   if (action.kind === "other") return undefined;
   const table = action.kind === "inline" ? action.routes : routes.get(action.route);
@@ -226,12 +238,15 @@ function readWildcard(
   return chains.flatMap((chain): Frontend[] => {
     const { match, action } = chain;
     if (match.destinationPort !== 0 && match.destinationPort !== port) return [];
-    if (action.kind === "other") {
-      note(`a filter chain with ${action.what}: left alone`);
-      return [];
-    }
-    if (action.kind === "tcp" && action.tunnel) {
-      note("a tunnel: left alone");
+    const beyond = action.kind === "other"
+      ? action.what
+      : chain.endsTls
+      ? "TLS that is to end here"
+      : action.kind === "tcp" && action.tunnel
+      ? "a tunnel"
+      : undefined;
+    if (action.kind === "other" || beyond !== undefined) {
+      note(`a filter chain with ${beyond} needs L7: left alone`);
       return [];
     }
     if (action.kind === "tcp") return readWildcardTcp(chain, action.target, port, family, note);

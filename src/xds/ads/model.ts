@@ -106,6 +106,10 @@ export interface ChainMatch {
 export interface FilterChain {
   readonly name: string;
   readonly match: ChainMatch;
+  /** Filters that come before the one that acts, by name. */
+  readonly before: readonly string[];
+  /** The client is to speak TLS, which ends here. */
+  readonly endsTls: boolean;
   readonly action: ChainAction;
 }
 
