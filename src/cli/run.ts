@@ -109,7 +109,7 @@ export const runCommand = defineCommand({
     },
     { ...size, name: "frontends", default: 16_384, help: "first size of the map; it grows by itself" },
     { ...size, name: "service-ports", default: 8_192, help: "first size of the map; it grows by itself" },
-    { ...size, name: "endpoints", default: 16_384, help: "first size of the map; it grows by itself" },
+    { ...size, name: "endpoints", default: 8_192, help: "first size of the map; it grows by itself" },
     { ...size, name: "records", default: 8_192, help: "first size of the map; it grows by itself" },
     {
       ...size,

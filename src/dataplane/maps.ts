@@ -35,7 +35,7 @@ export interface MeshSizes {
 export const defaultSizes: MeshSizes = {
   frontends: 16_384,
   services: 8_192,
-  endpoints: 16_384,
+  endpoints: 8_192,
   records: 8_192,
 };
 
