@@ -4,7 +4,6 @@ import { openRing, type Ring, type Shim, workload } from "../../ffi/mod.ts";
 import {
   type Aside,
   asideKey,
-  compileService,
   type Controller,
   type Datapath,
   failureEventsSize,
@@ -22,10 +21,10 @@ import {
   type OutlierSettings,
   type OutlierState,
   step,
-  type WholePort,
 } from "../outlier_detection/mod.ts";
 import { calmDown } from "./calm.ts";
 import { createLocator } from "./locator.ts";
+import { createWholePorts } from "./whole_ports.ts";
 
 /** What it did since the agent's start. */
 export interface OutlierCounts {
@@ -99,7 +98,9 @@ export function watchOutliers(parts: OutlierParts): Outliers {
   let counts: OutlierCounts = { setAside: 0, letIn: 0, shareReached: 0 };
   /** Service → `asideKey` → what is to be added to the kernel's count. */
   const earlier = new Map<ServiceKey, Map<string, { readonly uid: string; readonly count: number }>>();
-  const wholePorts = rememberWholePorts();
+  const allPorts = createWholePorts();
+  const wholePorts = (snapshot: Snapshot, key: ServiceKey, place: Place) =>
+    snapshot.services.get(key)?.outlierDetection ? allPorts(snapshot, key, place) : [];
 
   function become(next: OutlierState): void {
     if (next === state) return;
@@ -219,35 +220,5 @@ export function watchOutliers(parts: OutlierParts): Outliers {
       return endpoints?.values().reduce((sum, { count }) => sum + count, 0) ?? 0;
     },
     close: () => failures[Symbol.dispose](),
-  };
-}
-
-/** How many services are remembered: some more than ever fail at a time. */
-const mostRemembered = 100;
-
-/**
- * Makes a function that says what a service's ports would be if nothing of it were set aside, none where its endpoints are not to be. It
- * remembers that for as long as the same things decide.
- */
-function rememberWholePorts(): (snapshot: Snapshot, key: ServiceKey, place: Place) => readonly WholePort[] {
-  const known = new Map<
-    ServiceKey,
-    { readonly by: readonly unknown[]; readonly ports: readonly WholePort[] }
-  >();
-  return (snapshot, key, place) => {
-    const service = snapshot.services.get(key);
-    if (!service?.outlierDetection) return [];
-    const by = [
-      service,
-      snapshot.members.get(key),
-      place,
-      service.endpoints.length > 0 ? snapshot.workloads : null,
-    ];
-    const same = known.get(key);
-    if (same?.by.every((one, i) => one === by[i])) return same.ports;
-    if (known.size >= mostRemembered) known.clear();
-    const { servicePorts: ports } = compileService(snapshot, key, place);
-    known.set(key, { by, ports });
-    return ports;
   };
 }
