@@ -27,6 +27,7 @@ const hbone = 1;
 const hostNetwork = 1;
 
 const nowhere: Locality = { region: "", zone: "", subzone: "" };
+const nothing: readonly string[] = [];
 const noServices: ReadonlyMap<ServiceKey, PortMap> = new Map();
 
 const inAddress = { workload: addressType.field("workload"), service: addressType.field("service") };
@@ -104,7 +105,10 @@ export function createAddressReader(bytes: Uint8Array): AddressReader {
           draft.namespace = sharedText(start, end);
           break;
         case inWorkload.addresses:
-          (draft.addresses as string[]).push(ipText(part(start, end)));
+          // Not push(): an array that grows keeps room for sixteen more.
+          draft.addresses = draft.addresses.length === 0
+            ? [ipText(part(start, end))]
+            : [...draft.addresses, ipText(part(start, end))];
           break;
         case inWorkload.network:
           draft.network = sharedText(start, end);
@@ -150,7 +154,7 @@ export function createAddressReader(bytes: Uint8Array): AddressReader {
       uid: name,
       name: "",
       namespace: "",
-      addresses: [],
+      addresses: nothing,
       network: "",
       node: "",
       clusterId: "",
@@ -163,7 +167,7 @@ export function createAddressReader(bytes: Uint8Array): AddressReader {
       protocol: "TCP",
       networkMode: "Standard",
       services: noServices,
-      authorizationPolicies: noPolicies,
+      authorizationPolicies: nothing,
     };
     readFields(start, end, workloadFields);
     if (uid !== name) throw new ResourceError(`its uid is "${uid}", expected the resource's name`);
@@ -190,5 +194,3 @@ export function createAddressReader(bytes: Uint8Array): AddressReader {
     throw new ResourceError("it is neither a workload nor a service");
   };
 }
-
-const noPolicies: readonly string[] = [];
