@@ -32,6 +32,13 @@ const columns: Readonly<Record<string, Readonly<Record<string, (value: Json) => 
     TYPE: ({ type }) => text(type),
     POLICY: ({ lbPolicy }) => text(lbPolicy),
   },
+  endpoints: {
+    ENDPOINTS: (localities) =>
+      (localities as unknown as Json[]).reduce(
+        (sum, locality) => sum + count(locality["endpoints[addr,health,weight,additional]"]),
+        0,
+      ),
+  },
   listeners: {
     ADDRESS: ({ address }) => text(address),
     CHAINS: ({ filterChains, defaultFilterChain }) => count(filterChains) + (defaultFilterChain ? 1 : 0),

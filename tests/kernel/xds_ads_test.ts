@@ -134,6 +134,9 @@ describeKernel("mode ads: recorded streams", () => {
     assert.deepEqual(Object.keys(endpoints).sort(), Object.keys(expected).sort());
     const { stdout: table } = await world.agent.weft("resources", "clusters");
     for (const { name } of stateOf(recording, 0).clusters) assert.ok(table.includes(name), table);
+    const { stdout: counts } = await world.agent.weft("resources", "endpoints");
+    assert.match(counts, /^NAME +ENDPOINTS /m);
+    assert.match(counts, /outbound\|8080\|\|four\.twin\.svc\.cluster\.local +3 /);
   });
 
   for (
