@@ -35,6 +35,9 @@ const patienceMs = 15_000;
 /** Refused resources that are told one by one. */
 const maxTold = 20;
 
+/** Refused resources that are in the status; `weft resources` has all. */
+const maxInStatus = 1000;
+
 export function createXdsSource(options: XdsSourceOptions, log: Logger): Source {
   const { mode, transport } = options;
   const name = formatTarget(transport.target);
@@ -140,6 +143,7 @@ function missing(client: Client | undefined, protocol: Protocol, name: string): 
 
 function statusOf(name: string, mode: XdsSourceOptions["mode"], client: Client, protocol: Protocol) {
   const { connected, since, streams, error } = client.state;
+  const { rejections } = protocol;
   const status: ControlPlaneStatus = {
     address: name,
     mode,
@@ -151,10 +155,11 @@ function statusOf(name: string, mode: XdsSourceOptions["mode"], client: Client, 
     types: protocol.types.map(({ typeUrl, lastReceived, took, ...counts }) => ({
       type: shortType(typeUrl),
       ...counts,
+      rejected: rejections.filter((rejection) => rejection.typeUrl === typeUrl).length,
       lastReceived: lastReceived?.toISOString() ?? null,
       ...took,
     })),
-    rejected: protocol.rejections.map(({ typeUrl, at, ...rejection }) => ({
+    rejected: rejections.slice(0, maxInStatus).map(({ typeUrl, at, ...rejection }) => ({
       type: shortType(typeUrl),
       ...rejection,
       at: at.toISOString(),

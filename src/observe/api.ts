@@ -47,12 +47,14 @@ export const controlPlaneStatus = z.object({
     responses: count,
     /** Responses that were rejected, as a whole or in part. */
     nacks: count,
+    /** Resources that are refused now. */
+    rejected: count,
     lastReceived: z.string().nullable(),
     /** How long the newest response took to be read, and to be put into the store. */
     decodeMs: z.number().optional(),
     storeMs: z.number().optional(),
   })),
-  /** Resources that are refused now; their last good version is in force. */
+  /** The first thousand resources that are refused now; their last good version is in force. */
   rejected: z.array(z.object({
     type: z.string(),
     name: z.string(),

@@ -56,7 +56,6 @@ function controlPlaneMetrics(plane: StatusResponse["controlPlane"]): Metric[] {
     type,
     samples: plane.types.map((one) => ({ labels: { type: one.type }, value: value(one) })),
   });
-  const rejected = (type: string) => plane.rejected.filter((one) => one.type === type).length;
   return [
     gauge("weft_xds_connected", "1: there is a stream to the control plane", plane.connected ? 1 : 0),
     counter("weft_xds_streams_total", "Streams that were opened", plane.streams),
@@ -65,7 +64,7 @@ function controlPlaneMetrics(plane: StatusResponse["controlPlane"]): Metric[] {
       "gauge",
       "weft_xds_rejected_resources",
       "Resources that are refused now",
-      (one) => rejected(one.type),
+      (one) => one.rejected,
     ),
     byType("counter", "weft_xds_responses_total", "Responses that came", (one) => one.responses),
     byType("counter", "weft_xds_nacks_total", "Responses rejected as a whole or in part", (one) => one.nacks),

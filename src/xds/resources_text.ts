@@ -9,21 +9,20 @@ export type ResourcesOf = Pick<Protocol, "collections" | "extras" | "rejections"
 /**
  * Gives the text of one JSON object: each collection under its name (an object by resource name, or a list), the extras, and under
  * keys of their own `meta` (collection → resource → version and time received) and `rejected` (type, name, version, reason, time).
- * All is as it was at one moment; resources stand in no order.
+ * Resources stand in no order. Each is whole; one that comes or goes while the text is made may be in it or not.
  *
  * @param only the one collection that is wanted
  */
 export async function* resourcesText(of: ResourcesOf, only?: string): AsyncGenerator<string> {
-  const wanted = of.collections.filter(({ name }) => only === undefined || only === name)
-    .map(({ name, shape, resources }) => ({ name, shape, all: [...resources()] }));
+  const wanted = of.collections.filter(({ name }) => only === undefined || only === name);
   const extras = only === undefined ? Object.entries(of.extras) : [];
   const { rejections } = of;
 
   yield "{";
-  for (const { name, shape, all } of wanted) {
+  for (const { name, shape, resources } of wanted) {
     const [open, close] = shape === "list" ? "[]" : "{}";
     yield `${JSON.stringify(name)}:${open}`;
-    yield* joined(all, (resource) => {
+    yield* joined(resources(), (resource) => {
       const value = JSON.stringify(jsonOf(resource));
       return shape === "list" ? value : `${JSON.stringify(resource.name)}:${value}`;
     });
@@ -31,9 +30,9 @@ export async function* resourcesText(of: ResourcesOf, only?: string): AsyncGener
   }
   for (const [name, value] of extras) yield `${JSON.stringify(name)}:${JSON.stringify(value)},`;
   yield `"meta":{`;
-  for (const [i, { name, all }] of wanted.entries()) {
+  for (const [i, { name, resources }] of wanted.entries()) {
     yield `${i > 0 ? "," : ""}${JSON.stringify(name)}:{`;
-    yield* joined(all, ({ name, version, receivedAt }) => {
+    yield* joined(resources(), ({ name, version, receivedAt }) => {
       const meta = { version, receivedAt: receivedAt.toISOString() };
       return `${JSON.stringify(name)}:${JSON.stringify(meta)}`;
     });
@@ -54,11 +53,13 @@ function jsonOf(resource: StoredResource): unknown {
 }
 
 /** The texts of items with commas between them, some hundred in one piece. */
-async function* joined<T>(items: readonly T[], textOf: (item: T) => string): AsyncGenerator<string> {
+async function* joined<T>(items: Iterable<T>, textOf: (item: T) => string): AsyncGenerator<string> {
   const pause = slices();
+  let first = true;
   let piece = "";
-  for (const [i, item] of items.entries()) {
-    piece += `${i > 0 ? "," : ""}${textOf(item)}`;
+  for (const item of items) {
+    piece += first ? textOf(item) : `,${textOf(item)}`;
+    first = false;
     if (piece.length < 64 * 1024) continue;
     yield piece;
     piece = "";
