@@ -75,6 +75,8 @@ async function startWorld(recording: Recording) {
   const starting = startAgent(net, { xds: { target: plane.target, mode: "ads" } });
   const [agent] = await Promise.all([starting, replay.play(recording.steps[0])]);
   stack.use(agent);
+  // It goes first: Deno's HTTP/2 server may abort over a client that cancels its stream and closes the connection at once.
+  stack.defer(plane.stop);
   const started = stack.move();
   return { net, plane, replay, agent, [Symbol.asyncDispose]: () => started.disposeAsync() };
 }

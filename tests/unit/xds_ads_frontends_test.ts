@@ -172,8 +172,18 @@ describe("xds ads: a wildcard listener", () => {
       "listener 0.0.0.0_80: routes 80, host api.shop.svc: needs L7: crew (its catch-all serves all)",
       "listener 0.0.0.0_80: routes 80, host paths.shop.svc: needs L7: route 0 (left alone)",
       "listener 0.0.0.0_80: routes 80, host moved.shop.svc: needs L7: all (left alone)",
-      "listener 0.0.0.0_80: routes 80, host elsewhere.shop.svc: needs L7: no address among its domains (left alone)",
-      "listener 0.0.0.0_80: routes 80, host names.shop.svc: needs L7: no address among its domains (left alone)",
+      "listener 0.0.0.0_80: routes 80: needs L7, for there is no address among the domains (left alone): " +
+      "elsewhere.shop.svc, names.shop.svc",
+    ]);
+  });
+
+  it("names a few of many hosts without addresses, and how many more", () => {
+    const many = Object.fromEntries(
+      ["a", "b", "c", "d", "e", "f", "g"].map((name) => [`${name}.shop`, "web"]),
+    );
+    assert.deepEqual(read([wild], [routes("80", many)]).notes, [
+      "listener 0.0.0.0_80: routes 80: needs L7, for there is no address among the domains (left alone): " +
+      "a.shop, b.shop, c.shop, d.shop, e.shop and 2 more",
     ]);
   });
 

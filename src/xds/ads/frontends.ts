@@ -315,23 +315,32 @@ function clusterNames({ clusters }: Target): string {
   return clusters.map(({ name }) => name).join(", ");
 }
 
+/** Hosts that a note names; headless services, which need none, may be many. */
+const named = 5;
+
 function readHosts(
   table: RouteTable,
   port: number,
   family: Family,
   note: (text: string) => void,
 ): Frontend[] {
-  return table.virtualHosts.flatMap((host) => {
-    const addresses = literalsOf(host, port).filter((address) => familyOf(address) === family);
+  const nowhere: string[] = [];
+  const frontends = table.virtualHosts.flatMap((host) => {
+    const literals = literalsOf(host, port);
+    const addresses = literals.filter((address) => familyOf(address) === family);
     const { catchAll } = host;
     if (addresses.length > 0) noteRoutes(table, host, note);
-    else if (literalsOf(host, port).length === 0 && !host.domains.includes("*")) {
-      note(`routes ${table.name}, host ${host.name}: needs L7: no address among its domains (left alone)`);
-    }
+    else if (literals.length === 0 && !host.domains.includes("*")) nowhere.push(host.name);
     if (catchAll === undefined) return [];
     const name = hostNameOf(host);
     return addresses.map((address) => frontend(address, port, catchAll, name));
   });
+  if (nowhere.length > 0) {
+    const more = nowhere.length > named ? ` and ${nowhere.length - named} more` : "";
+    const hosts = nowhere.slice(0, named).join(", ") + more;
+    note(`routes ${table.name}: needs L7, for there is no address among the domains (left alone): ${hosts}`);
+  }
+  return frontends;
 }
 
 /** The addresses among a virtual host's domains, those with another port left out. */
