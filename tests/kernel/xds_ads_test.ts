@@ -50,7 +50,7 @@ async function assertServed(
     const { servers, errors } = await hammer(40);
     if (wanted.length === 0) return errors["connect EHOSTUNREACH"] === 40;
     return Object.keys(errors).length === 0 && Object.keys(servers).every((server) => to.has(server));
-  }, 10_000);
+  }, 30_000);
   if (wanted.length === 0 || draws === 0) return;
   const { servers, errors } = await hammer(draws);
   assert.deepEqual(errors, {}, frontend);

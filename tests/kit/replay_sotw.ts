@@ -13,6 +13,9 @@ export interface SotwReplay {
   readonly play: (step: RecordedStep) => Promise<void>;
 }
 
+/** A client may be busy with a large response, on a machine where others are busy too. */
+const withinMs = 30_000;
+
 /**
  * Each response is sent as soon as the client asks for the very names of its type that the recorded one had asked for; the next event
  * waits until it is answered. When a stream ends is up to the test.
@@ -25,7 +28,7 @@ export function replaySotw(plane: ControlPlane): SotwReplay {
 
   async function until(holds: () => boolean): Promise<void> {
     while (!holds()) {
-      const request = await stream!.sotwRequest();
+      const request = await stream!.sotwRequest(withinMs);
       asked.set(request.type_url, request);
     }
   }
@@ -43,7 +46,7 @@ export function replaySotw(plane: ControlPlane): SotwReplay {
         switch (event.kind) {
           case "open":
             [asked, recorded] = [new Map(), new Map()];
-            stream = await plane.stream();
+            stream = await plane.stream(withinMs);
             break;
           case "out":
             recorded.set(event.typeUrl, discoveryRequestType.decode(event.bytes));
