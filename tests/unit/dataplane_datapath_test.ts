@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { Datapath } from "../../src/dataplane/mod.ts";
+import { turn } from "./_datapath_calls.ts";
 import {
   assertServes,
   attachedMaps,
@@ -191,6 +192,8 @@ describe("a data path whose mesh outgrows its maps", { ignore: !built }, () => {
       const ended = flush.then(() => true);
       while (!await Promise.race([ended, false])) {
         if (random() < 0.2) audits.push(datapath.audit());
+        // A flush also waits for turns of the event loop.
+        if (random() < 0.05) await turn();
       }
       assert.ok((await flush).grownTo);
       for (const found of await Promise.all(audits)) assert.deepEqual(found, { repairs: [], lost: [] });
