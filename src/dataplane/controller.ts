@@ -14,7 +14,6 @@ import {
 } from "../mesh/mod.ts";
 import { type CompileNode, compileService } from "./compile.ts";
 import { compileEdit, type CompileInput } from "./compile_edit.ts";
-import { slices } from "../host/mod.ts";
 import type { Datapath, FlushReport } from "./datapath.ts";
 import type { Aside } from "./desired.ts";
 import { KernelStateUnknown } from "./flush.ts";
@@ -124,6 +123,14 @@ export function createController(options: ControllerOptions): Controller {
       : undefined;
   }
 
+  /** Each is compiled when it is asked for: together they would take much memory. */
+  function* targetsOf(
+    input: CompileInput,
+    services: ReadonlyMap<ServiceKey, ServiceChange>,
+  ): Iterable<readonly [ServiceKey, ServiceTarget]> {
+    for (const [key, change] of services) yield [key, targetOf(input, key, change)];
+  }
+
   async function flushOnce(target: Snapshot, aside: Aside): Promise<void> {
     if (repairAsked) {
       repairAsked = false;
@@ -136,14 +143,7 @@ export function createController(options: ControllerOptions): Controller {
     try {
       if (stateUnknown) await datapath.reread();
       stateUnknown = false;
-      const changes: [ServiceKey, ServiceTarget][] = [];
-      const pause = slices();
-      for (const [key, change] of services) {
-        changes.push([key, targetOf(input, key, change)]);
-        const due = pause();
-        if (due) await due;
-      }
-      const report = await datapath.flush(changes);
+      const report = await datapath.flush(targetsOf(input, services));
       const first = flushes === 0;
       applied = target;
       appliedPlace = place;

@@ -89,7 +89,7 @@ export interface Datapath {
    *
    * @throws {KernelError} the kernel is as it was
    */
-  flush(changes: readonly (readonly [ServiceKey, ServiceTarget])[]): Promise<FlushReport>;
+  flush(changes: Iterable<readonly [ServiceKey, ServiceTarget]>): Promise<FlushReport>;
   /** Attaches the programs (or replaces those that run) over the current maps. Nothing may be flushed meanwhile. */
   attach(): Promise<ReplacedLink[]>;
   /**
@@ -363,7 +363,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
       first = false;
       state.found = undefined;
       const report = {
-        services: changes.length,
+        services: plan.services,
         endpointsWritten: plan.endpoints.length,
         recordsPublished: plan.records.length,
         durationMs: performance.now() - started,

@@ -2,7 +2,7 @@
 
 import type { ControllerOptions, Datapath, FlushReport } from "../../src/dataplane/mod.ts";
 
-type Changes = Parameters<Datapath["flush"]>[0];
+type Changes = readonly (Parameters<Datapath["flush"]>[0] extends Iterable<infer Change> ? Change : never)[];
 
 /** One call of the data path, which ends as the test says. */
 export interface Call {
@@ -44,7 +44,10 @@ export function recordCalls(calls: Call[]): ControllerOptions["datapath"] {
     return promise;
   }
   return {
-    flush: (changes) => begin("flush", changes, reportOf(changes)),
+    flush: (lazily) => {
+      const changes = [...lazily];
+      return begin("flush", changes, reportOf(changes));
+    },
     reread: () => begin("reread", [], undefined),
     settle: () => begin("settle", [], undefined),
   };

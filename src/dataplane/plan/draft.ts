@@ -19,6 +19,8 @@ export interface Edit<K, V> {
 }
 
 export interface Plan {
+  /** How many services were looked at. */
+  readonly services: number;
   /** Endpoints that nothing refers to yet. */
   readonly endpoints: readonly (readonly [index: number, endpoint: workload.Endpoint])[];
   /** Records that nothing refers to yet. */

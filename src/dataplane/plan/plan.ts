@@ -49,8 +49,10 @@ export async function planFlush(
   const draft = emptyDraft(applied, pool, found);
   const pause = slices();
   const next = new Map<ServiceKey, AppliedService | undefined>();
+  let services = 0;
   try {
     for (const [key, target] of changes) {
+      services++;
       const before = applied.services.get(key);
       const isEdit = target !== undefined && "edits" in target;
       if (isEdit && before && !found && planEdit(draft, before, target)) continue;
@@ -63,7 +65,7 @@ export async function planFlush(
     throw error;
   }
   const frontends = [...draft.frontends.values()].filter((edit) => edit.before !== edit.after);
-  return { ...draft, frontends, ranges: rangeEdits(applied, frontends), next };
+  return { ...draft, services, frontends, ranges: rangeEdits(applied, frontends), next };
 }
 
 /** A range is there as long as its frontend for all ports is. */
