@@ -81,8 +81,7 @@ export async function openStream(
   );
   const close = () => {
     call.cancel();
-    // Not at once: a server on Deno 2.9 (nghttp2) aborts where the stream's reset and the connection's end come together.
-    setTimeout(() => client.close(), resetMs);
+    client.close();
   };
   try {
     await connected(client, call, timeoutMs, signal);
@@ -110,9 +109,6 @@ function grpcTarget(target: Target): string {
   if (target.family === 6) return `ipv6:[${target.host}]:${target.port}`;
   return target.family === 4 ? `ipv4:${target.host}:${target.port}` : `dns:${target.host}:${target.port}`;
 }
-
-/** How long the connection outlives its stream, in milliseconds. */
-const resetMs = 50;
 
 type Call = ClientDuplexStream<Uint8Array, Uint8Array>;
 

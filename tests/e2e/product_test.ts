@@ -59,7 +59,7 @@ describeKernel("the compiled binary", () => {
         /shop\/web\.shop\.mesh\.test {2}10\.96\.0\.10 fd96::10 {2}80→8080 {2}3\/4/,
       );
       const endpoints = await weft("endpoints", "web", ...common);
-      assert.match(endpoints.stdout, /10\.77\.2\.11:8080 +web-b1 +2 +50\.0% +0 {2}serving/);
+      assert.match(endpoints.stdout, /10\.77\.2\.11:8080 +web-b1 +2 +Healthy +50\.0% +0 {2}serving/);
     } finally {
       agent.kill("SIGTERM");
       const { code, stderr } = await agent.output();
