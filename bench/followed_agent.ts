@@ -41,6 +41,8 @@ export async function startFollowedAgent(shim: Shim): Promise<FollowedAgent> {
   const stream = await plane.stream(60_000);
   await stream.deltaRequest();
   await stream.deltaRequest();
+  // Before the agent ends: the HTTP/2 server of Deno 2.9 may abort this process where a client closes its connection in good order.
+  stack.defer(() => plane.stop());
   const owned = stack.move();
   return {
     plane,
