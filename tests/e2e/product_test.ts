@@ -70,8 +70,8 @@ describeKernel("the compiled binary", () => {
     const attached = JSON.parse(stopped.stdout).programs.filter((one: { state: string }) =>
       one.state === "attached"
     );
-    assert.equal(attached.length, 9, "SIGTERM leaves the kernel serving");
-    assert.match((await weft("detach", "--pin-root", pinRoot)).stdout, /detached 9 programs/);
+    assert.equal(attached.length, 10, "SIGTERM leaves the kernel serving");
+    assert.match((await weft("detach", "--pin-root", pinRoot)).stdout, /detached 10 programs/);
     assert.throws(() => Deno.statSync(pinRoot), Deno.errors.NotFound);
   });
 
