@@ -133,17 +133,27 @@ describe("xds ads: what is not honoured is said", () => {
       lb_policy: 5,
       circuit_breakers: { thresholds: [{ priority: 1, max_connections: { value: 1 } }, { max_connections }] },
       transport_socket: { name: "tls" },
+      transport_socket_matches: [
+        { name: "tlsMode-istio", transport_socket: { name: "envoy.transport_sockets.tls" } },
+        { name: "tlsMode-disabled", transport_socket: { name: "envoy.transport_sockets.raw_buffer" } },
+      ],
     });
     assert.equal(served, "10.0.0.1:1");
     assert.deepEqual(notes, [
       "MAGLEV is not honoured, endpoints are chosen at random by weight: web",
       "dialled in the clear, not wrapped: web (tls)",
       "max_connections is not honoured: web (7)",
+      "transport_socket_matches is not honoured, every endpoint is dialled in the clear: web (tlsMode-istio)",
     ]);
   });
 
   it("but nothing of what makes no difference", async () => {
-    const none = { circuit_breakers: { thresholds: [{ max_connections: { value: 0xffff_ffff } }] } };
+    const raw = { name: "envoy.transport_sockets.raw_buffer" };
+    const none = {
+      circuit_breakers: { thresholds: [{ max_connections: { value: 0xffff_ffff } }] },
+      transport_socket: raw,
+      transport_socket_matches: [{ name: "tlsMode-disabled", transport_socket: raw }],
+    };
     assert.deepEqual((await withCluster("web", { lb_policy: 3, ...none })).notes, []);
   });
 

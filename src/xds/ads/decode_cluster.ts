@@ -39,6 +39,17 @@ export function decodeCluster(bytes: Uint8Array): Cluster {
     lookupFamily: lookupFamilies[message.dns_lookup_family],
     localityWeighted: (common?.locality_weighted_lb_config ?? null) !== null,
     panicThreshold: common?.healthy_panic_threshold?.value,
-    transport: message.transport_socket?.name ?? "",
+    transport: wrapping(message.transport_socket),
+    transportMatches: message.transport_socket_matches.filter((match) =>
+      wrapping(match.transport_socket) !== ""
+    )
+      .map(({ name }) => name),
   };
+}
+
+/** What istiod writes for the endpoints of a cluster that are not to be wrapped. */
+const inTheClear = "envoy.transport_sockets.raw_buffer";
+
+function wrapping(socket: { readonly name: string } | null): string {
+  return socket === null || socket.name === inTheClear ? "" : socket.name;
 }

@@ -53,6 +53,10 @@ export interface ClusterMessage {
     readonly locality_weighted_lb_config: Present;
   } | null;
   readonly transport_socket: { readonly name: string } | null;
+  readonly transport_socket_matches: readonly {
+    readonly name: string;
+    readonly transport_socket: { readonly name: string } | null;
+  }[];
 }
 
 export interface AssignmentMessage {

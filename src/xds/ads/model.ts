@@ -66,6 +66,8 @@ export interface Cluster {
   readonly panicThreshold: number | undefined;
   /** The transport that connections to its endpoints would be wrapped in, such as TLS; "" for none. */
   readonly transport: string;
+  /** Names of the matches that would wrap the connections to endpoints that they hold for, as istiod's `tlsMode-istio`. */
+  readonly transportMatches: readonly string[];
 }
 
 /** Where a connection is to go. */

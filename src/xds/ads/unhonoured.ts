@@ -47,6 +47,12 @@ function notesOf(cluster: Cluster, resources: Resources, note: Note): void {
     note("max_connections is not honoured", `${name} (${maxConnections})`);
   }
   if (cluster.transport !== "") note("dialled in the clear, not wrapped", `${name} (${cluster.transport})`);
+  if (cluster.transportMatches.length > 0) {
+    note(
+      "transport_socket_matches is not honoured, every endpoint is dialled in the clear",
+      `${name} (${cluster.transportMatches.join(", ")})`,
+    );
+  }
 }
 
 /** Clusters that share a target, and one of them cannot take its part. */
