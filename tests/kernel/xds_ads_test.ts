@@ -205,6 +205,30 @@ describeKernel("mode ads: recorded streams", () => {
     assert.ok(flawless(await hammer.stop()).attempts > 50);
     agent.log.splice(0);
   });
+
+  it("a control plane that comes back with an older configuration: no connection fails that had an endpoint in both", async () => {
+    const [recording] = readRecordings(directory, "s1-basics");
+    await using world = await startWorld(recording);
+    const { net, plane, replay, agent } = world;
+    const [older, newer] = [0, 1].map((step) => httpServed(stateOf(recording, step)));
+    const sameText = (served: Served) => JSON.stringify([...served].map(([at, to]) => [at, [...to.keys()]]));
+    assert.notEqual(sameText(older), sameText(newer));
+    await replay.play(recording.steps[1]);
+    await assertAllServed(net, newer, new Map());
+    const targets = [...newer].filter(([at, to]) =>
+      to.size > 0 && older.get(at)!.size > 0 && !at.startsWith("[")
+    )
+      .map(([at]) => at);
+    await using hammer = await net.startHammer({ kind: "tcp4", targets, perSecond: rate(500) });
+    plane.stop();
+    await eventually("the agent has noticed", async () => !(await agent.status()).controlPlane!.connected);
+    await plane.start();
+    await replaySotw(plane).play({ ...recording.steps[0], events: withAllNames(recording) });
+    await assertAllServed(net, older, new Map());
+    plane.stop();
+    assert.ok(flawless(await hammer.stop()).attempts > 50);
+    agent.log.splice(0);
+  });
 });
 
 /** The first step as a client that kept everything sees it: it asks for all names at once. */
