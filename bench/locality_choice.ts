@@ -29,6 +29,8 @@ function serviceOf(name: string, vip: string, tiers: readonly DesiredTier[]): De
       family: 4,
       mapped: tiers.reduce((sum, { endpoints }) => sum + endpoints.length, 0),
       tiers,
+      choice: { kind: "random" },
+      connectionLimit: null,
     }],
     frontends: [
       { address: vip, port: 0, protocol: 0, target: { kind: "unlisted" } },

@@ -93,7 +93,7 @@ export function serviceViews(
       usable: Math.max(0, ...ports.map((port) => port.tier?.rows.length ?? 0)),
       members: service.assigned === null
         ? snapshot.members.get(key)?.size ?? 0
-        : Math.max(0, ...[...service.assigned.values()].map((tiers) => tiers.flat().length)),
+        : Math.max(0, ...[...service.assigned.values()].map(({ tiers }) => tiers.flat().length)),
       connections: (applied ? sum(hits, indexesOf(applied)) : 0) + (outliers?.earlier(key) ?? 0),
       refused: sum(refusals, ports.map((port) => port.id)),
       note: noteOf(service, applied, network, () => compiled(controller, key)),

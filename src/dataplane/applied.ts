@@ -1,6 +1,6 @@
 /** What the kernel holds, as the agent knows it: the state that a plan is the difference to. */
 
-import type { ServiceKey } from "../mesh/mod.ts";
+import type { Choice, ConnectionLimit, ServiceKey } from "../mesh/mod.ts";
 import { createIndexAllocator, type IndexAllocator } from "../records/mod.ts";
 import type { DesiredEndpoint, DesiredFrontend } from "./desired.ts";
 
@@ -32,6 +32,9 @@ export interface AppliedServicePort {
   readonly ranks: Map<number, number>;
   /** The nearest tier; `null`: no endpoint may be used. */
   tier: AppliedTier | null;
+  /** As they were planned; only a plan of the whole service changes them. */
+  readonly choice: Choice;
+  readonly connectionLimit: ConnectionLimit | null;
 }
 
 export interface AppliedFrontend {

@@ -1,6 +1,6 @@
 /** A service port whose endpoints the source assigned itself. */
 
-import { type AssignedTiers, familyOf, formatAddressPort } from "../mesh/mod.ts";
+import { type AssignedPort, familyOf, formatAddressPort } from "../mesh/mod.ts";
 import { asideKey, type DesiredServicePort, type Excluded } from "./desired.ts";
 import type { PortContext } from "./part.ts";
 
@@ -11,7 +11,7 @@ import type { PortContext } from "./part.ts";
 export function compileAssigned(
   { key, port, family, aside }: PortContext,
   service: string,
-  assigned: AssignedTiers,
+  { tiers: assigned, choice, connectionLimit }: AssignedPort,
 ): { readonly servicePort: DesiredServicePort; readonly excluded: readonly Excluded[] } {
   const excluded: Excluded[] = [];
   let mapped = 0;
@@ -28,5 +28,5 @@ export function compileAssigned(
     // A rank tells one tier from another; the nearest has the highest.
     return endpoints.length === 0 ? [] : [{ rank: assigned.length - i, endpoints, portless: 0 }];
   });
-  return { servicePort: { key, service, port, family, mapped, tiers }, excluded };
+  return { servicePort: { key, service, port, family, mapped, tiers, choice, connectionLimit }, excluded };
 }

@@ -1,10 +1,12 @@
 /** What one service asks of the kernel: a pure function of the snapshot and of where the node is. */
 
 import {
+  type AssignedPort,
   type Family,
   familyOf,
   ownerOf,
   ownerOfRange,
+  randomChoice,
   rangeKey,
   type Service,
   type ServiceKey,
@@ -37,6 +39,7 @@ export interface CompileOptions {
 
 const tcp = 6;
 const udp = 17;
+const nothingAssigned: AssignedPort = { tiers: [], choice: randomChoice, connectionLimit: null };
 
 /**
  * Compiles one service.
@@ -75,7 +78,7 @@ export function compileService(
     return portContexts(service, key, node, family, aside).map((context) =>
       service.assigned === null
         ? compilePort(context, key, candidates, reaches)
-        : compileAssigned(context, key, service.assigned.get(context.port) ?? [])
+        : compileAssigned(context, key, service.assigned.get(context.port) ?? nothingAssigned)
     );
   });
   const ports = [...service.ports.keys()].filter((port) => port !== 0);
@@ -164,7 +167,10 @@ function compilePort(
     const endpoints = members.flatMap(({ endpoint }) => endpoint ? [endpoint] : []);
     return { rank, endpoints, portless: members.length - endpoints.length };
   });
-  return { servicePort: { key, service, port, family, mapped, tiers }, excluded };
+  return {
+    servicePort: { key, service, port, family, mapped, tiers, choice: randomChoice, connectionLimit: null },
+    excluded,
+  };
 }
 
 function frontendOfAllPorts(address: string, target: FrontendTarget): DesiredFrontend {

@@ -5,7 +5,7 @@
  */
 
 import type { Family } from "../mesh/address.ts";
-import type { ServiceKey } from "../mesh/model.ts";
+import type { Choice, ConnectionLimit, ServiceKey } from "../mesh/model.ts";
 
 /** One backend of one service port for callers of one family. */
 export interface DesiredEndpoint {
@@ -41,6 +41,10 @@ export interface DesiredServicePort {
   readonly mapped: number;
   /** Nearest first. */
   readonly tiers: readonly DesiredTier[];
+  /** How one of a tier's endpoints is chosen. */
+  readonly choice: Choice;
+  /** `null`: none. */
+  readonly connectionLimit: ConnectionLimit | null;
 }
 
 /** What happens to a connection that a frontend matches. */

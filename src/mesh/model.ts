@@ -99,6 +99,36 @@ export interface AssignedEndpoint {
  */
 export type AssignedTiers = readonly (readonly AssignedEndpoint[])[];
 
+/** How one endpoint of a tier is chosen for a connection. */
+export type Choice =
+  | { readonly kind: "random" }
+  | { readonly kind: "roundRobin" }
+  /** The least busy of so many chosen at random, at least 2. */
+  | { readonly kind: "leastRequest"; readonly choices: number }
+  /** Consistent, on a ring of so many points. */
+  | { readonly kind: "ringHash"; readonly minimumSize: number; readonly maximumSize: number }
+  /** Consistent, by a table of so many entries, a prime number. */
+  | { readonly kind: "maglev"; readonly tableSize: number };
+
+/** By weight: what holds where nobody asks for anything else. */
+export const randomChoice: Choice = { kind: "random" };
+
+/** How many connections the endpoints of one cluster may have together. */
+export interface ConnectionLimit {
+  /** Service ports that name the same cluster share the limit. */
+  readonly cluster: string;
+  /** 0..4294967294. */
+  readonly max: number;
+}
+
+/** What a source itself assigned to one service port. Immutable; the same object while nothing of it changes. */
+export interface AssignedPort {
+  readonly tiers: AssignedTiers;
+  readonly choice: Choice;
+  /** `null`: none. */
+  readonly connectionLimit: ConnectionLimit | null;
+}
+
 /** A name with virtual addresses and ports. */
 export interface Service {
   readonly name: string;
@@ -118,10 +148,10 @@ export interface Service {
   readonly outlierDetection: boolean;
   readonly endpoints: readonly StaticEndpoint[];
   /**
-   * Service port → its tiers, where the source assigns endpoints itself (mode ads); `null` where workloads are members. Such a service is
+   * Service port → what is assigned to it, where the source assigns endpoints itself (mode ads); `null` where workloads are members. Such a service is
    * for TCP only, and ports that it does not list are left alone, not refused: the source speaks of listeners, not of hosts.
    */
-  readonly assigned: ReadonlyMap<number, AssignedTiers> | null;
+  readonly assigned: ReadonlyMap<number, AssignedPort> | null;
 }
 
 /** An authorization policy. Its rules are not kept until weft enforces them. */

@@ -7,7 +7,7 @@ import { ejectionMs, type OutlierSettings } from "./settings.ts";
 import { choosableOf, lastTier, mostAside } from "./share.ts";
 
 /** A service port with all its endpoints, also those that are set aside. */
-export type WholePort = Omit<DesiredServicePort, "mapped">;
+export type WholePort = Omit<DesiredServicePort, "mapped" | "choice" | "connectionLimit">;
 
 export type OutlierEvent =
   /** An endpoint (`DesiredEndpoint.key`) has failed so often that it is to be set aside, if that may be. */

@@ -78,6 +78,8 @@ function desired(net: TestNet, vip: string, servers: string): DesiredService {
       family: 4,
       mapped: 1,
       tiers: [{ rank: 0, endpoints, portless: 0 }],
+      choice: { kind: "random" },
+      connectionLimit: null,
     }],
     frontends: [{ address: vip, port, protocol: tcp, target: { kind: "servicePort", key } }],
     excluded: [],

@@ -64,7 +64,7 @@ export function converse(lookUp?: (host: string) => Promise<readonly string[]>):
           ...ranges.map(({ address, prefixLength }) => `${address}/${prefixLength}`),
         ];
         for (const address of addresses) {
-          for (const [port, tiers] of assigned!) {
+          for (const [port, { tiers }] of assigned!) {
             const text = (tier: typeof tiers[number]) =>
               tier.map((one) => `${one.address}:${one.port}${one.weight === 1 ? "" : `×${one.weight}`}`).join(
                 " ",

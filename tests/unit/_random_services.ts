@@ -9,7 +9,7 @@ import type {
   ServiceEdit,
   ServiceTarget,
 } from "../../src/dataplane/mod.ts";
-import type { Family, ServiceKey } from "../../src/mesh/mod.ts";
+import { type Family, randomChoice, type ServiceKey } from "../../src/mesh/mod.ts";
 import { type Answer, type Destination, placeOf } from "./_kernel_reader.ts";
 
 /** A member of a service: it has an address of each family, and maps each port to itself. */
@@ -75,6 +75,8 @@ export function desiredService(key: ServiceKey, draft: Draft): DesiredService {
         family,
         mapped: Number(mapped) + endpoints.length,
         tiers,
+        choice: randomChoice,
+        connectionLimit: null,
       };
     })
   );

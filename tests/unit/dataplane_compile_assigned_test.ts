@@ -6,6 +6,7 @@ import { asideKey, type DesiredService } from "../../src/dataplane/desired.ts";
 import { explain } from "../../src/explain/mod.ts";
 import { placeOn } from "../../src/locality/mod.ts";
 import {
+  type AssignedPort,
   type AssignedTiers,
   editSnapshot,
   emptySnapshot,
@@ -23,8 +24,18 @@ const tiers: AssignedTiers = [
   [{ address: "10.0.0.3", port: 8080, weight: 1 }, { address: "fd00::3", port: 8080, weight: 5 }],
 ];
 
+const assignedPort: AssignedPort = {
+  tiers,
+  choice: { kind: "maglev", tableSize: 65_537 },
+  connectionLimit: { cluster: "outbound|80||web", max: 7 },
+};
+
 function assigned(vips: readonly string[], change: Partial<Service> = {}): Service {
-  return service(web, vips, { ports: new Map([[80, 0]]), assigned: new Map([[80, tiers]]), ...change });
+  return service(web, vips, {
+    ports: new Map([[80, 0]]),
+    assigned: new Map([[80, assignedPort]]),
+    ...change,
+  });
 }
 
 function meshOf(...services: Service[]): Snapshot {
@@ -70,6 +81,15 @@ describe("compileService: assigned endpoints", () => {
     ]);
   });
 
+  it("hands on how they are chosen and how many connections they may have", () => {
+    const { servicePorts } = compileService(meshOf(assigned(["10.96.0.1", "fd96::1"])), web, place);
+    assert.equal(servicePorts.length, 2);
+    for (const { choice, connectionLimit } of servicePorts) {
+      assert.equal(choice, assignedPort.choice);
+      assert.equal(connectionLimit, assignedPort.connectionLimit);
+    }
+  });
+
   it("leaves out who is set aside, and is compiled whole for it", () => {
     const snapshot = meshOf(assigned(["10.96.0.1"]));
     const key = asideKey("shop/web|80|4", "10.0.0.1:8080|10.0.0.1|8080");
@@ -89,7 +109,7 @@ describe("explain: assigned endpoints", () => {
     service("shop/range", [], {
       ranges: [range],
       ports: new Map([[90, 0]]),
-      assigned: new Map([[90, [[{ address: "10.0.0.9", port: 9, weight: 1 }]]]]),
+      assigned: new Map([[90, { ...assignedPort, tiers: [[{ address: "10.0.0.9", port: 9, weight: 1 }]] }]]),
     }),
   );
   const ask = (port: number, protocol: "TCP" | "UDP" = "TCP") =>

@@ -1,5 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import { randomChoice } from "../../src/mesh/mod.ts";
 import { targetKey } from "../../src/xds/ads/frontends.ts";
 import { groupFrontends, type ServedFrontend, serviceOf } from "../../src/xds/ads/services.ts";
 import { converse } from "./_ads_conversation.ts";
@@ -8,7 +9,8 @@ import { assignment, cluster, http, listener, locality, routes, tcp } from "./_a
 /** A frontend `address:port` called so, served by a cluster. */
 function frontend(address: string, port: number, name: string, to = "web"): ServedFrontend {
   const target = { weighted: false, clusters: [{ name: to, weight: 1 }] };
-  return { address, port, name, target, targetKey: targetKey(target), tiers: [] };
+  const served = { tiers: [], choice: randomChoice, connectionLimit: null };
+  return { address, port, name, target, targetKey: targetKey(target), served };
 }
 
 /** Services as `namespace/hostname: addresses ports`. */

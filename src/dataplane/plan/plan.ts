@@ -210,7 +210,8 @@ function planServicePort(
   const ranks = new Map(
     port.tiers.map(({ rank, endpoints, portless }) => [rank, endpoints.length + portless]),
   );
-  return { id, mapped: port.mapped, ranks, tier };
+  const { choice, connectionLimit } = port;
+  return { id, mapped: port.mapped, ranks, tier, choice, connectionLimit };
 }
 
 function releaseServicePort(draft: Draft, port: Previous): void {

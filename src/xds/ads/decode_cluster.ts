@@ -3,6 +3,7 @@
 import type { Family } from "../../mesh/mod.ts";
 import { ResourceError } from "../resource_error.ts";
 import { assignmentOf } from "./decode_assignment.ts";
+import { choiceOf } from "./decode_choice.ts";
 import { clusterType } from "./messages.ts";
 import type { Cluster } from "./model.ts";
 
@@ -28,11 +29,13 @@ export function decodeCluster(bytes: Uint8Array): Cluster {
   if (name === "") throw new ResourceError("the name is empty");
   const type = message.cluster_type?.name || (types[message.type] ?? String(message.type));
   const thresholds = message.circuit_breakers?.thresholds ?? [];
+  const lbPolicy = lbPolicies[message.lb_policy] ?? String(message.lb_policy);
   const common = message.common_lb_config;
   return {
     name,
     type,
-    lbPolicy: lbPolicies[message.lb_policy] ?? String(message.lb_policy),
+    lbPolicy,
+    ...choiceOf(message, lbPolicy),
     maxConnections: thresholds.find(({ priority }) => priority === defaultPriority)?.max_connections?.value,
     edsName: type === "EDS" ? message.eds_cluster_config?.service_name || name : "",
     assignment: message.load_assignment === null ? undefined : assignmentOf(message.load_assignment),

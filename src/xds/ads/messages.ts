@@ -57,6 +57,27 @@ export interface ClusterMessage {
     readonly name: string;
     readonly transport_socket: { readonly name: string } | null;
   }[];
+  readonly ring_hash_lb_config: RingHashMessage | null;
+  readonly maglev_lb_config: MaglevMessage | null;
+  readonly least_request_lb_config: LeastRequestMessage | null;
+  readonly load_balancing_policy: {
+    readonly policies: readonly {
+      readonly typed_extension_config: { readonly typed_config: Any | null } | null;
+    }[];
+  } | null;
+}
+
+export interface RingHashMessage {
+  readonly minimum_ring_size: Wrapped<number> | null;
+  readonly maximum_ring_size: Wrapped<number> | null;
+}
+
+export interface MaglevMessage {
+  readonly table_size: Wrapped<number> | null;
+}
+
+export interface LeastRequestMessage {
+  readonly choice_count: Wrapped<number> | null;
 }
 
 export interface AssignmentMessage {
@@ -178,6 +199,9 @@ export interface RouteMatchMessage {
 const schema = createSchema(address, endpoint, cluster, route, listener);
 
 export const clusterType = schema.message<ClusterMessage>("envoy.cluster.Cluster");
+export const ringHashType = schema.message<RingHashMessage>("envoy.cluster.RingHash");
+export const maglevType = schema.message<MaglevMessage>("envoy.cluster.Maglev");
+export const leastRequestType = schema.message<LeastRequestMessage>("envoy.cluster.LeastRequest");
 export const assignmentType = schema.message<AssignmentMessage>("envoy.endpoint.ClusterLoadAssignment");
 export const listenerType = schema.message<ListenerMessage>("envoy.listener.Listener");
 export const tcpProxyType = schema.message<TcpProxyMessage>("envoy.listener.TcpProxy");

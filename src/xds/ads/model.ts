@@ -5,7 +5,7 @@
  * number as text where weft does not know it.
  */
 
-import type { Family } from "../../mesh/mod.ts";
+import type { Choice, Family } from "../../mesh/mod.ts";
 
 /** Where something listens, or where an endpoint is dialled. */
 export interface HostPort {
@@ -52,6 +52,10 @@ export interface Cluster {
   /** `EDS`, `STATIC`, `STRICT_DNS`, `LOGICAL_DNS`, `ORIGINAL_DST`, or the name of a custom one. */
   readonly type: string;
   readonly lbPolicy: string;
+  /** How endpoints are chosen; `undefined` where weft does not know how. */
+  readonly choice: Choice | undefined;
+  /** What asks for that choice, for people: `lbPolicy`, or the extensions that are named instead. */
+  readonly policy: string;
   /** `undefined` where the control plane gives none. */
   readonly maxConnections: number | undefined;
   /** The name of its assignment; "" where it is not of type EDS. */

@@ -1,8 +1,9 @@
-/** From the clusters that serve a frontend to its tiers. */
+/** From the clusters that serve a frontend to what is assigned to it. */
 
-import type { AssignedTiers } from "../../mesh/mod.ts";
+import { type AssignedPort, type AssignedTiers, randomChoice } from "../../mesh/mod.ts";
 import { hostNamesOf, isDns, withAddresses } from "./dns.ts";
 import { reasonToLeave } from "./reason_to_leave.ts";
+import { connectionLimitOf } from "./connection_limit.ts";
 import type { Assignment, Cluster, Target } from "./model.ts";
 import type { MissingName, Resources } from "./resources.ts";
 import { type ClusterTiers, noTiers, tiersOfCluster, tiersOfTarget } from "./tiers.ts";
@@ -11,7 +12,7 @@ export interface Resolved {
   /** What is not there, waited for or not. */
   readonly missing: readonly MissingName[];
   /** `undefined` while something is waited for. The same object as before where nothing changed and it is one cluster. */
-  readonly tiers: AssignedTiers | "left alone" | undefined;
+  readonly assigned: AssignedPort | "left alone" | undefined;
 }
 
 /** @returns a function that resolves targets from what the resources are at that moment */
@@ -20,6 +21,7 @@ export function createResolver(
 ): (target: Target, gaveUp: (missing: MissingName) => boolean) => Resolved {
   const { clusters, assignments, names } = resources;
   const cache = new WeakMap<Assignment, CachedTiers>();
+  const ports = new WeakMap<Cluster, AssignedPort>();
 
   /** What a cluster lacks, and its tiers by what it has. */
   const partOf = (cluster: Cluster): Part => {
@@ -56,6 +58,16 @@ export function createResolver(
     return fresh;
   };
 
+  /** Of a target that is this cluster alone. */
+  const portOf = (cluster: Cluster, tiers: AssignedTiers): AssignedPort => {
+    const cached = ports.get(cluster);
+    if (cached?.tiers === tiers) return cached;
+    const choice = cluster.choice ?? randomChoice;
+    const fresh = { tiers, choice, connectionLimit: connectionLimitOf(cluster) };
+    ports.set(cluster, fresh);
+    return fresh;
+  };
+
   return (target, gaveUp) => {
     const missing: MissingName[] = [];
     let leave = false;
@@ -63,20 +75,25 @@ export function createResolver(
       const cluster = clusters.get(name)?.value;
       if (cluster === undefined) {
         missing.push(`cluster ${name}`);
-        return { weight, cached: undefined };
+        return { weight, cluster, cached: undefined };
       }
       leave ||= reasonToLeave(cluster, resources) !== undefined;
       const part = partOf(cluster);
       missing.push(...part.missing);
-      return { weight, cached: part.tiers };
+      return { weight, cluster, cached: part.tiers };
     });
-    if (!missing.every(gaveUp)) return { missing, tiers: undefined };
-    if (leave) return { missing, tiers: "left alone" };
-    if (parts.length === 1) return { missing, tiers: parts[0].cached?.alone ?? noEndpoints };
+    if (!missing.every(gaveUp)) return { missing, assigned: undefined };
+    if (leave) return { missing, assigned: "left alone" };
+    if (parts.length === 1) {
+      const [{ cluster, cached }] = parts;
+      const assigned = cluster === undefined ? nobody : portOf(cluster, cached?.alone ?? noEndpoints);
+      return { missing, assigned };
+    }
+    // Their tiers become one: no cluster's policy or limit can hold for all of it (unhonoured.ts says so).
     const tiers = tiersOfTarget(
       parts.map(({ weight, cached }) => ({ weight, tiers: cached?.tiers ?? noTiers })),
     );
-    return { missing, tiers };
+    return { missing, assigned: { tiers, choice: randomChoice, connectionLimit: null } };
   };
 }
 
@@ -90,6 +107,8 @@ function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
 }
 
 const noEndpoints: AssignedTiers = [];
+/** Of a cluster that is not there. */
+const nobody: AssignedPort = { tiers: noEndpoints, choice: randomChoice, connectionLimit: null };
 
 interface CachedTiers {
   readonly localityWeighted: boolean;

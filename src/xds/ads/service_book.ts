@@ -14,7 +14,7 @@ export interface ServiceChange {
 export interface ServiceBook {
   /** Frontends came, went, or changed their name or target: all is grouped anew, in steps between which the caller may pause. */
   regroup(frontends: ReadonlyMap<string, ServedFrontend>): Generator<void, ServiceChange>;
-  /** Only the tiers of these frontends changed. */
+  /** Only what is assigned to these frontends changed. */
   refresh(frontends: ReadonlyMap<string, ServedFrontend>, touched: Iterable<string>): ServiceChange;
 }
 
@@ -56,11 +56,11 @@ export function createServiceBook(network: string): ServiceBook {
   };
 }
 
-/** Whether they surely say the same: the tiers of a port are the same object as long as nothing changed. */
+/** Whether they surely say the same: what is assigned to a port is the same object as long as nothing changed. */
 function isSame(a: Service | undefined, b: Service): boolean {
   const addresses = ({ vips, ranges }: Service) =>
     [...vips, ...ranges.map((one) => ({ address: `${one.address}/${one.prefixLength}` }))]
       .map(({ address }) => address).join();
   return a !== undefined && addresses(a) === addresses(b) && a.assigned!.size === b.assigned!.size &&
-    [...b.assigned!].every(([port, tiers]) => a.assigned!.get(port) === tiers);
+    [...b.assigned!].every(([port, assigned]) => a.assigned!.get(port) === assigned);
 }

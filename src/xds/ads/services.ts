@@ -1,11 +1,11 @@
 /** From frontends with their tiers to services of the mesh: the addresses of one name that are served alike are one service. */
 
-import type { AssignedTiers, NetworkRange, Service } from "../../mesh/mod.ts";
+import type { AssignedPort, NetworkRange, Service } from "../../mesh/mod.ts";
 import type { Frontend } from "./frontends.ts";
 
 /** A frontend and who serves it. */
 export interface ServedFrontend extends Frontend {
-  readonly tiers: AssignedTiers;
+  readonly served: AssignedPort;
 }
 
 /** The frontends of one service. */
@@ -67,7 +67,7 @@ export function serviceOf({ hostname, addresses, ports }: ServiceGroup, network:
     needsWaypoint: false,
     outlierDetection: true,
     endpoints: [],
-    assigned: new Map(ports.map(({ port, tiers }) => [port, tiers])),
+    assigned: new Map(ports.map(({ port, served }) => [port, served])),
   };
 }
 

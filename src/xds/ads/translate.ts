@@ -87,19 +87,19 @@ export function createTranslator(resources: Resources, network: string): Transla
   const update = (
     key: string,
     gaveUp: (missing: MissingName) => boolean,
-  ): "nothing" | "tiers" | "everything" => {
+  ): "nothing" | "assigned" | "everything" => {
     const planned = plan.get(key)!;
-    const { missing, tiers } = resolve(planned.target, gaveUp);
+    const { missing, assigned } = resolve(planned.target, gaveUp);
     if (missing.length > 0) missingOf.set(key, missing);
     else missingOf.delete(key);
-    if (tiers === undefined) return "nothing";
-    if (tiers === "left alone") return served.delete(key) ? "everything" : "nothing";
+    if (assigned === undefined) return "nothing";
+    if (assigned === "left alone") return served.delete(key) ? "everything" : "nothing";
     const old = served.get(key);
-    if (old?.tiers === tiers && old.targetKey === planned.targetKey && old.name === planned.name) {
+    if (old?.served === assigned && old.targetKey === planned.targetKey && old.name === planned.name) {
       return "nothing";
     }
-    served.set(key, { ...planned, tiers });
-    return old?.targetKey === planned.targetKey && old.name === planned.name ? "tiers" : "everything";
+    served.set(key, { ...planned, served: assigned });
+    return old?.targetKey === planned.targetKey && old.name === planned.name ? "assigned" : "everything";
   };
 
   return {
@@ -116,7 +116,7 @@ export function createTranslator(resources: Resources, network: string): Transla
       for (const key of concerned) {
         const changed = update(key, gaveUp);
         if (changed === "everything") regroup = true;
-        else if (changed === "tiers") touched.add(key);
+        else if (changed === "assigned") touched.add(key);
         yield;
       }
       missing = new Set([...missingRoutes, ...[...missingOf.values()].flat()]);

@@ -1,13 +1,18 @@
 /** What clusters ask for and weft does not do: said aloud. */
 
+import type { Choice } from "../../mesh/mod.ts";
+import { connectionLimitOf } from "./connection_limit.ts";
 import type { Assignment, Cluster, Target } from "./model.ts";
 import { reasonToLeave } from "./reason_to_leave.ts";
 import type { Resources } from "./resources.ts";
 
 /** As many names as fit into a line. */
 const named = 5;
-/** What istiod writes for no limit. */
-const noLimit = 0xffff_ffff;
+/** What the kernel does for a cluster that is alone. */
+const honoured: { readonly choices: ReadonlySet<Choice["kind"]>; readonly limit: boolean } = {
+  choices: new Set(["random"]),
+  limit: false,
+};
 
 /** One line for each kind of thing that the clusters of these targets ask for and do not get. */
 export function unhonoured(targets: Iterable<Target>, resources: Resources): string[] {
@@ -34,18 +39,17 @@ export function unhonoured(targets: Iterable<Target>, resources: Resources): str
 type Note = (what: string, name: string) => void;
 
 function notesOf(cluster: Cluster, resources: Resources, note: Note): void {
-  const { name, type, lbPolicy, maxConnections } = cluster;
+  const { name, type, choice, policy } = cluster;
   const left = reasonToLeave(cluster, resources);
   if (left !== undefined) {
     if (type !== "ORIGINAL_DST") note(`${left}: left alone`, name);
     return;
   }
-  if (lbPolicy !== "RANDOM" && lbPolicy !== "CLUSTER_PROVIDED") {
-    note(`${lbPolicy} is not honoured, endpoints are chosen at random by weight`, name);
+  if (choice === undefined || !honoured.choices.has(choice.kind)) {
+    note(`${policy} is not honoured, endpoints are chosen at random by weight`, name);
   }
-  if (maxConnections !== undefined && maxConnections !== noLimit) {
-    note("max_connections is not honoured", `${name} (${maxConnections})`);
-  }
+  const limit = connectionLimitOf(cluster);
+  if (limit && !honoured.limit) note("max_connections is not honoured", `${name} (${limit.max})`);
   if (cluster.transport !== "") note("dialled in the clear, not wrapped", `${name} (${cluster.transport})`);
   if (cluster.transportMatches.length > 0) {
     note(
@@ -66,12 +70,23 @@ function notesOfMix({ clusters: mixed }: Target, resources: Resources, note: Not
       note("left alone with all clusters that share its traffic", name);
       continue;
     }
+    notesOfPart(cluster, note);
     const assignment = cluster.edsName === "" ? cluster.assignment : assignments.get(cluster.edsName)?.value;
     const empty = !assignment?.localities.some(({ endpoints }) =>
       endpoints.some(({ health }) => usable.has(health))
     );
     if (empty) note("no usable endpoint, its share of the traffic goes to the others", name);
   }
+}
+
+/** What the kernel would do for a cluster that were alone, and does not for several: their tiers become one. */
+function notesOfPart(cluster: Cluster, note: Note): void {
+  const { name, choice, policy } = cluster;
+  const shares = "is not honoured where clusters share traffic by weight";
+  if (choice && choice.kind !== "random" && honoured.choices.has(choice.kind)) {
+    note(`${policy} ${shares}, endpoints are chosen at random by weight`, name);
+  }
+  if (honoured.limit && connectionLimitOf(cluster)) note(`max_connections ${shares}`, name);
 }
 
 /** What Envoy takes where nothing is said, in percent. */
