@@ -204,12 +204,15 @@ function finishGroups({ all, touched }: GroupsDraft): PersistentMap<PersistentMa
   return all.finish();
 }
 
-function putWorkload(draft: SnapshotDraft, workload: Workload): void {
-  const { uid } = workload;
-  const entry = entryOf(uid, workload);
+function putWorkload(draft: SnapshotDraft, told: Workload): void {
+  let entry = entryOf(told.uid, told);
   const old = draft.workloads.valueAt(entry);
+  let workload = told;
+  const { uid } = old ?? told;
   if (old !== undefined) {
-    if (sameContents(old, workload)) return;
+    if (sameContents(old, told)) return;
+    workload = withPartsOf(old, told);
+    entry = { ...entry, key: uid, value: workload };
     for (const key of old.services.keys()) {
       if (!workload.services.has(key)) groupOf(draft.members, key).delete(uid);
     }
@@ -218,6 +221,30 @@ function putWorkload(draft: SnapshotDraft, workload: Workload): void {
   draft.workloads.put(entry);
   for (const key of workload.services.keys()) groupOf(draft.members, key).put(entry);
   if (workload.node !== "") groupOf(draft.nodes, workload.node).put(entry);
+}
+
+/**
+ * What `workload` says, made of the old one's objects where those say the same: many workloads share them, and one that changes
+ * by itself would keep its own from then on.
+ */
+function withPartsOf(old: Workload, workload: Workload): Workload {
+  const part = <T>(before: T, after: T): T => sameContents(before, after) ? before : after;
+  return {
+    ...workload,
+    uid: old.uid,
+    name: part(old.name, workload.name),
+    namespace: part(old.namespace, workload.namespace),
+    addresses: part(old.addresses, workload.addresses),
+    network: part(old.network, workload.network),
+    node: part(old.node, workload.node),
+    clusterId: part(old.clusterId, workload.clusterId),
+    locality: part(old.locality, workload.locality),
+    hostname: part(old.hostname, workload.hostname),
+    waypoint: part(old.waypoint, workload.waypoint),
+    networkGateway: part(old.networkGateway, workload.networkGateway),
+    services: part(old.services, workload.services),
+    authorizationPolicies: part(old.authorizationPolicies, workload.authorizationPolicies),
+  };
 }
 
 function removeWorkload(draft: SnapshotDraft, uid: string): void {

@@ -173,7 +173,8 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
     open: () => [...records.values()].map((record, i) => subscribe(record, i === 0)),
     receive: async (bytes, now) => {
       // A small response may be a part of a large buffer of the transport's, which what is kept of it would keep alive.
-      const own = bytes.byteLength * 2 < bytes.buffer.byteLength ? bytes.slice() : bytes;
+      // Not slice(): of a Buffer, which it is, that is a view.
+      const own = bytes.byteLength * 2 < bytes.buffer.byteLength ? new Uint8Array(bytes) : bytes;
       let envelope: Envelope;
       try {
         envelope = await readEnvelope(own, fields, slices());

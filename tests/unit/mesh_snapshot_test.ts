@@ -183,6 +183,27 @@ describe("replaceMesh", () => {
     assert.notEqual(after.members.get(api), before.members.get(api));
   });
 
+  it("keeps the parts of a changed workload that say the same, however often it changes", () => {
+    const locality = { region: "r", zone: "z", subzone: "s" };
+    const told = () => ["a", "b", "c"].map((uid) => workload(uid, [web], { locality: { ...locality } }));
+    const [a, b, c] = told();
+    const shared = { locality: a.locality, services: a.services };
+    let snapshot = editSnapshot(emptySnapshot(), {
+      upsertWorkloads: [a, { ...b, ...shared }, { ...c, ...shared }],
+    });
+    for (let change = 1; change <= 10; change++) {
+      for (const again of told()) {
+        const upsertWorkloads = [{ ...again, addresses: [`10.0.0.${change}`] }];
+        snapshot = editSnapshot(snapshot, { upsertWorkloads });
+      }
+    }
+    const now = [...snapshot.workloads.values()];
+    assert.deepEqual(now.map(({ addresses }) => addresses), [["10.0.0.10"], ["10.0.0.10"], ["10.0.0.10"]]);
+    assert.equal(new Set(now.map((each) => each.services)).size, 1);
+    assert.equal(new Set(now.map((each) => each.locality)).size, 1);
+    assertIndexes(snapshot);
+  });
+
   it("notices a difference in every field", () => {
     const base = workload("w1", [web]);
     const differing: Partial<Workload>[] = [

@@ -1,5 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { createDelta, type HeldResource, heldValue } from "../../src/xds/delta.ts";
 import { createWorkloadProtocol, type Protocol } from "../../src/xds/mod.ts";
 import {
   type DeltaDiscoveryRequest,
@@ -354,5 +356,24 @@ describe("xds delta: a resource that is refused", () => {
       "shop/web.test: it is other/web.test, expected the resource's name",
       "shop/p: it is shop/q, expected the resource's name",
     ]);
+  });
+});
+
+describe("xds delta: what is held", () => {
+  it("does not keep the transport's buffer alive, of which a response was a small part", async () => {
+    const delta = createDelta({
+      node,
+      types: [{ typeUrl: addressUrl, decoder: () => () => undefined }],
+      prepare: () => Promise.resolve(() => {}),
+    });
+    const resources = [workloadResource("w", { name: "w" })];
+    const response = deltaResponseType.encode({ type_url: addressUrl, nonce: "n", resources });
+    const large = Buffer.alloc(64 * 1024);
+    large.set(response, 1000);
+    await delta.receive(large.subarray(1000, 1000 + response.length), at);
+    large.fill(0);
+    const held: HeldResource = delta.held(addressUrl).get("w")!;
+    assert.equal(held.bytes.buffer.byteLength, response.length);
+    assert.deepEqual([...heldValue(held)], [...resources[0].resource!.value]);
   });
 });
