@@ -1,7 +1,12 @@
 /** What nearness costs a connection, and how exactly weights are kept. */
 
 import type { Shim } from "../ffi/mod.ts";
-import type { DesiredEndpoint, DesiredService, DesiredTier } from "../src/dataplane/mod.ts";
+import {
+  type DesiredEndpoint,
+  type DesiredService,
+  type DesiredTier,
+  nearestTier,
+} from "../src/dataplane/mod.ts";
 import type { BenchmarkOptions, Figure } from "./figure.ts";
 import type { Timing } from "./load.ts";
 import { addressOf, servicePort, targetPort } from "./mesh.ts";
@@ -112,7 +117,7 @@ async function weightFigure(world: World, { say }: BenchmarkOptions): Promise<Fi
   });
   const { maps, applied } = world.agent.datapath;
   const [port] = applied.services.get("bench/weighted")!.servicePorts.values();
-  const chosen = port.tier!.rows.map(({ desired, index }) => ({
+  const chosen = nearestTier(port)!.rows.map(({ desired, index }) => ({
     weight: desired.weight,
     times: Number(maps!.endpointHits.lookup(index) ?? 0n),
   }));

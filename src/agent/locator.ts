@@ -32,9 +32,11 @@ export function createLocator(
     flushes = controller.state.flushes;
     byIndex = new Map();
     for (const [service, { servicePorts }] of datapath.applied.services) {
-      for (const [port, { tier }] of servicePorts) {
-        for (const { index, generation, desired } of tier?.rows ?? []) {
-          byIndex.set(index, { service, port, endpoint: desired.key, generation });
+      for (const [port, { tiers }] of servicePorts) {
+        for (const { rows } of tiers.values()) {
+          for (const { index, generation, desired } of rows) {
+            byIndex.set(index, { service, port, endpoint: desired.key, generation });
+          }
         }
       }
     }
@@ -48,9 +50,11 @@ export function createLocator(
     },
     indexOf: (service, key) => {
       const ports = datapath.applied.services.get(service)?.servicePorts ?? [];
-      for (const [port, { tier }] of ports) {
-        const row = tier?.rows.find(({ desired }) => asideKey(port, desired.key) === key);
-        if (row) return row.index;
+      for (const [port, { tiers }] of ports) {
+        for (const { rows } of tiers.values()) {
+          const row = rows.find(({ desired }) => asideKey(port, desired.key) === key);
+          if (row) return row.index;
+        }
       }
       return undefined;
     },

@@ -1,6 +1,7 @@
 /** What the agent tells: names from its snapshot, everything else from the kernel. */
 
 import {
+  type AppliedEndpoint,
   type AppliedService,
   type AppliedServicePort,
   type AsideEndpoints,
@@ -11,6 +12,7 @@ import {
   type DesiredEndpoint,
   type DesiredService,
   type DesiredServicePort,
+  nearestTier,
 } from "../dataplane/mod.ts";
 import { formatAddressPort, type Health, type Service, type Snapshot, type Workload } from "../mesh/mod.ts";
 import type { EndpointsResponse, ServiceView, WorkloadView } from "../observe/api.ts";
@@ -29,10 +31,15 @@ function readAll(map: { entries(): Iterable<[number, bigint]> } | undefined): Re
   return values;
 }
 
+/** The endpoints of all tiers. */
+function rowsOf({ tiers }: AppliedServicePort): AppliedEndpoint[] {
+  return [...tiers.values()].flatMap(({ rows }) => rows);
+}
+
 /** Every endpoint index of a service, each once. */
 function indexesOf(service: AppliedService): Set<number> {
   return new Set(
-    [...service.servicePorts.values()].flatMap((port) => port.tier?.rows.map((row) => row.index) ?? []),
+    [...service.servicePorts.values()].flatMap(rowsOf).map((row) => row.index),
   );
 }
 
@@ -90,7 +97,7 @@ export function serviceViews(
       service: key,
       vips: service.vips.map((vip) => vip.network ? `${vip.network}/${vip.address}` : vip.address),
       ports: [...service.ports].map(([port, targetPort]) => ({ port, targetPort })),
-      usable: Math.max(0, ...ports.map((port) => port.tier?.rows.length ?? 0)),
+      usable: Math.max(0, ...ports.map((port) => nearestTier(port)?.rows.length ?? 0)),
       members: service.assigned === null
         ? snapshot.members.get(key)?.size ?? 0
         : Math.max(0, ...[...service.assigned.values()].map(({ tiers }) => tiers.flat().length)),
@@ -186,7 +193,7 @@ function portRows(
     ? readRecord(maps.records, inKernel.tier.slot)
     : undefined;
   const shares = inKernel && record ? kernelShares(inKernel.tier, record.entries) : new Map<number, number>();
-  const indexes = new Map(placed.tier?.rows.map((row) => [row.desired.key, row.index]));
+  const indexes = new Map(rowsOf(placed).map((row) => [row.desired.key, row.index]));
   const isAside = (endpoint: DesiredEndpoint) => aside?.has(asideKey(port.key, endpoint.key)) ?? false;
   // A tier is left behind only when all of it is set aside.
   const nearest = port.tiers.findIndex(({ endpoints, portless }) =>

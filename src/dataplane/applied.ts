@@ -30,11 +30,26 @@ export interface AppliedServicePort {
   mapped: number;
   /** Rank → how many are of it, chosen or not; none is 0. */
   readonly ranks: Map<number, number>;
-  /** The nearest tier; `null`: no endpoint may be used. */
-  tier: AppliedTier | null;
+  /** By rank, those of which some endpoint can be chosen. The service port's word names the nearest rank's. */
+  readonly tiers: Map<number, AppliedTier>;
   /** As they were planned; only a plan of the whole service changes them. */
   readonly choice: Choice;
   readonly connectionLimit: ConnectionLimit | null;
+}
+
+/** The rank that connections go to: the highest of which there is anybody. */
+export function nearestRank(ranks: ReadonlyMap<number, number>): number | undefined {
+  let highest: number | undefined;
+  for (const rank of ranks.keys()) if (highest === undefined || rank > highest) highest = rank;
+  return highest;
+}
+
+/** The tier that connections go to; `undefined`: no endpoint may be used. */
+export function nearestTier(
+  { ranks, tiers }: Pick<AppliedServicePort, "ranks" | "tiers">,
+): AppliedTier | undefined {
+  const rank = nearestRank(ranks);
+  return rank === undefined ? undefined : tiers.get(rank);
 }
 
 export interface AppliedFrontend {

@@ -139,8 +139,8 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     hasRanges ||= applied.rangeIds.size > 0;
     for (const port of found?.servicePorts.values() ?? []) {
       applied.servicePortIds.reserve(port.id);
-      for (const row of port.tier?.rows ?? []) applied.endpointIndexes.reserve(row.index);
     }
+    for (const index of found?.named ?? []) applied.endpointIndexes.reserve(index);
     for (const [index, { generation, usable }] of found?.endpoints ?? []) {
       applied.generations.set(index, generation);
       if (usable) applied.endpointIndexes.reserve(index);

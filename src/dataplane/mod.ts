@@ -1,5 +1,11 @@
 /** Desired kernel state, what the kernel holds, and how it gets from one to the other. */
-export type { Applied, AppliedService, AppliedServicePort } from "./applied.ts";
+export {
+  type Applied,
+  type AppliedEndpoint,
+  type AppliedService,
+  type AppliedServicePort,
+  nearestTier,
+} from "./applied.ts";
 export { type CompileNode, type CompileOptions, compileService } from "./compile.ts";
 export { compileEdit, type CompileInput } from "./compile_edit.ts";
 export {

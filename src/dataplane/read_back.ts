@@ -57,6 +57,8 @@ export interface Found {
   readonly servicePorts: ReadonlyMap<number, FoundServicePort>;
   /** By index, every one that was ever written: of those that nothing refers to, sockets may still keep some. */
   readonly endpoints: ReadonlyMap<number, FoundEndpoint>;
+  /** The indexes that the record of some service port names. */
+  readonly named: ReadonlySet<number>;
   /** Slots that hold an inner map, which are spares but for those that a service port refers to. */
   readonly slots: FoundSlots & { readonly used: ReadonlySet<number> };
   /** What is wrong: somebody else changed the maps. */
@@ -110,6 +112,7 @@ export function readBack(maps: MeshMaps): Found {
   }
   const capacities = new Map<number, number>();
   const used = new Set<number>();
+  const named = new Set<number>();
   const damagedSlots = new Map<number, number>();
   for (const [id, { tier: word }] of maps.services.entries()) {
     const texts = wanted.get(id);
@@ -128,6 +131,7 @@ export function readBack(maps: MeshMaps): Found {
     if (damaged) damagedSlots.set(id, word.slot);
     if (damaged || !tier) continue;
     used.add(tier.slot);
+    for (const { index } of tier.rows) named.add(index);
     capacities.set(records.get(tier.slot)!, tier.capacity);
   }
   for (const [id, slot] of damagedSlots) {
@@ -141,6 +145,7 @@ export function readBack(maps: MeshMaps): Found {
     nextRangeId,
     servicePorts,
     endpoints,
+    named,
     slots: { ...readSlots(maps.records, slots, capacities), used },
     problems,
   };

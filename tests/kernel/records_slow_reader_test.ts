@@ -19,6 +19,7 @@ import {
   type DesiredService,
   type LoadedPrograms,
   loadPrograms,
+  nearestTier,
   openDatapath,
   pinPaths,
   probeFeatures,
@@ -145,7 +146,7 @@ async function createSlowWorld(shimOf: (shim: Shim) => Shim): Promise<SlowWorld>
     slow,
     serve,
     slotOf: (vip) =>
-      datapath.applied.services.get(`test/${vip}`)!.servicePorts.get(`test/${vip}|80|4`)!.tier!.slot,
+      nearestTier(datapath.applied.services.get(`test/${vip}`)!.servicePorts.get(`test/${vip}|80|4`)!)!.slot,
     [Symbol.asyncDispose]: () => moved.disposeAsync(),
   };
 }

@@ -13,7 +13,9 @@ describe("the endpoint of an index", () => {
     await datapath.flush([serviceOf(1, 3), serviceOf(2, 2)]);
     state.flushes++;
     const rows = [...datapath.applied.services].flatMap(([service, { servicePorts }]) =>
-      [...servicePorts].flatMap(([port, { tier }]) => tier!.rows.map((row) => ({ service, port, row })))
+      [...servicePorts].flatMap(([port, { tiers }]) =>
+        [...tiers.values()].flatMap(({ rows }) => rows.map((row) => ({ service, port, row })))
+      )
     );
     assert.equal(rows.length, 5);
     for (const { service, port, row: { index, generation, desired } } of rows) {

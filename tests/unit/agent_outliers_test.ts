@@ -80,7 +80,8 @@ describe("an agent that hears of failed connects", () => {
 
   /** What the kernel tells of endpoints that it has. */
   function fail(...uids: string[]): void {
-    const { rows } = datapath.applied.services.get(web)!.servicePorts.get(webPort)!.tier!;
+    const { tiers } = datapath.applied.services.get(web)!.servicePorts.get(webPort)!;
+    const rows = [...tiers.values()].flatMap(({ rows }) => rows);
     for (const uid of uids) {
       const { index, generation } = rows.find(({ desired }) => desired.uid === uid)!;
       told.push({ endpoint: index, generation, inARow: 5, failure: kernel.failure.FAILURE_TIMED_OUT });
@@ -136,9 +137,10 @@ describe("an agent that hears of failed connects", () => {
 
   it("knows what it had counted before it was taken out", async () => {
     const count = (uid: string) => outliers.earlier(web, asideKey(webPort, keyOf(uid)));
-    const { index } = datapath.applied.services.get(web)!.servicePorts.get(webPort)!.tier!.rows.find(
-      ({ desired }) => desired.uid === "a",
-    )!;
+    const { index } = datapath.applied.services.get(web)!.servicePorts.get(webPort)!.tiers.values().next()
+      .value!.rows.find(
+        ({ desired }) => desired.uid === "a",
+      )!;
     datapath.maps!.endpointHits.update(index, 12n);
     fail("a");
     await tick();

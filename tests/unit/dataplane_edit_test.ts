@@ -144,17 +144,14 @@ describe("a change of one member", () => {
     {
       what: "all near by go",
       edit: { removeWorkloads: many.filter((_, i) => i % 2 === 0).map(({ uid }) => uid) },
-      whole: true,
     },
     {
       what: "all near by are set aside",
       aside: setAside(...many.filter((_, i) => i % 2 === 0)),
-      whole: true,
     },
     {
       what: "one comes that is nearer than all",
       edit: { upsertWorkloads: [member(100)] },
-      whole: true,
     },
   ];
   for (const { what, edit = {}, aside = new Map(), whole = false } of cases) {
@@ -188,5 +185,55 @@ describe("a change of one member", () => {
     }
     assert.deepEqual(writes[0], writes[1]);
     assert.ok(Math.max(...writes[0]) <= 6, `${writes[0]} writes`);
+  });
+
+  it("costs the same number of writes where another tier of 20 or of 10,000 takes over", async () => {
+    const writes: number[][] = [];
+    for (const size of [20, 10_000]) {
+      datapath.close();
+      host[Symbol.dispose]();
+      host = createDatapathHost();
+      datapath = host.open({ sizes: { endpoints: 16_384 } });
+      const farAway = Array.from({ length: size }, (_, i) => member(2 * i + 1));
+      const before = await start([member(0), ...farAway]);
+      const left = edited(before, { removeWorkloads: ["w0"] });
+      const back = edited(left, { upsertWorkloads: [member(0)] });
+      const moved = edited(back, { upsertWorkloads: [member(1, { locality: near })] });
+      const counts: number[] = [];
+      for (const [from, to] of [[before, left], [left, back], [back, moved]]) {
+        const { whole, writes } = await apply(from, to);
+        assert.ok(!whole);
+        counts.push(writes);
+        await datapath.settle();
+        assert.deepEqual(servedBy(datapath), await servedAnew(to));
+      }
+      writes.push(counts);
+    }
+    assert.deepEqual(writes[0], writes[1]);
+    assert.ok(Math.max(...writes[0]) <= 6, `${writes[0]} writes`);
+  });
+
+  it("leaves an endpoint its index when it comes nearer, goes farther, or its tier takes over", async () => {
+    const indexes = () => {
+      const { tiers } = datapath.applied.services.get(key)!.servicePorts.get(`${key}|80|4`)!;
+      const rows = [...tiers.values()].flatMap(({ rows }) => rows);
+      return new Map(rows.map(({ desired, index, generation }) => [desired.uid, `${index} ${generation}`]));
+    };
+    let input = await start(many);
+    const first = indexes();
+    const edits: MeshEdit[] = [
+      { upsertWorkloads: [member(5, { locality: near })] },
+      { upsertWorkloads: [member(4, { locality: far })] },
+      { upsertWorkloads: many.filter((_, i) => i % 2 === 0).map((one) => ({ ...one, locality: far })) },
+    ];
+    for (const edit of edits) {
+      const next = edited(input, edit);
+      await apply(input, next);
+      assert.deepEqual(indexes(), first);
+      input = next;
+    }
+    const elsewhere = compileService(input.snapshot, key, { ...place, locality: far });
+    await datapath.flush([[key, elsewhere]]);
+    assert.deepEqual(indexes(), first);
   });
 });

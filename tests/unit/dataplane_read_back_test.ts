@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import type { Datapath } from "../../src/dataplane/mod.ts";
+import { type Datapath, nearestTier } from "../../src/dataplane/mod.ts";
 import { pinMeshMaps } from "../../src/dataplane/maps.ts";
 import {
   assertServes,
@@ -31,7 +31,7 @@ interface Damage {
   readonly problems: readonly RegExp[];
 }
 
-const slotOf = (datapath: Datapath, n: number) => portOf(datapath, n).tier!.slot;
+const slotOf = (datapath: Datapath, n: number) => nearestTier(portOf(datapath, n))!.slot;
 
 /** Changes the word of a service. */
 function setWord(datapath: Datapath, n: number, word: { slot?: number; count?: number }): void {

@@ -4,14 +4,22 @@ import type { Applied, AppliedEndpoint, AppliedServicePort, AppliedTier } from "
 import type { Plan } from "./draft.ts";
 import type { RowsEdit } from "./rows.ts";
 
+/** What becomes of one tier of an applied service port. */
+export interface TierCommit {
+  readonly rank: number;
+  /** `null`: there is nobody left in it. */
+  readonly tier: AppliedTier | null;
+  /** What changes of the tier's rows, where the tier stays the same one. */
+  readonly rows: RowsEdit<AppliedEndpoint> | undefined;
+}
+
 /** What becomes of an applied service port. */
 export interface PortCommit {
   readonly port: AppliedServicePort;
   readonly mapped: number;
   readonly ranks: ReadonlyMap<number, number>;
-  readonly tier: AppliedTier | null;
-  /** What changes of the tier's rows, where the tier stays the same one. */
-  readonly rows: RowsEdit<AppliedEndpoint> | undefined;
+  /** Those that change. */
+  readonly tiers: readonly TierCommit[];
 }
 
 /** Makes a plan that is in the kernel the applied state. */
@@ -24,12 +32,15 @@ export function commitPlan(plan: Pick<Plan, "next" | "ports">, { services, front
   for (const commit of plan.ports) commitPort(commit);
 }
 
-function commitPort({ port, mapped, ranks, tier, rows }: PortCommit): void {
+function commitPort({ port, mapped, ranks, tiers }: PortCommit): void {
   port.mapped = mapped;
   port.ranks.clear();
   for (const [rank, count] of ranks) port.ranks.set(rank, count);
-  port.tier = tier;
-  if (tier && rows) commitRows(tier, rows);
+  for (const { rank, tier, rows } of tiers) {
+    if (tier) port.tiers.set(rank, tier);
+    else port.tiers.delete(rank);
+    if (tier && rows) commitRows(tier, rows);
+  }
 }
 
 function commitRows({ rows, positions }: AppliedTier, edit: RowsEdit<AppliedEndpoint>): void {

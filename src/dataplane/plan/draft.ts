@@ -5,7 +5,7 @@ import type { ServiceKey } from "../../mesh/mod.ts";
 import type { IndexAllocator, RecordContent, RecordPool, RecordWrite } from "../../records/mod.ts";
 import type { Applied, AppliedService } from "../applied.ts";
 import type { DesiredFrontend } from "../desired.ts";
-import type { Found } from "../read_back.ts";
+import type { Found, FoundEndpoint } from "../read_back.ts";
 import type { PortCommit } from "./commit.ts";
 
 /** Where plans take places for records. */
@@ -61,6 +61,8 @@ export interface Draft {
   readonly adopted: Set<number>;
   /** The found endpoint indexes that are some desired endpoint's now. */
   readonly kept: Set<number>;
+  /** The found endpoints that no record names and nobody has taken, by place; made when it is first asked for. */
+  loose?: Map<string, FoundEndpoint[]>;
   readonly endpoints: [number, workload.Endpoint][];
   readonly records: RecordContent[];
   readonly recordWrites: { after: RecordWrite; before: RecordWrite }[];

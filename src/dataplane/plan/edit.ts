@@ -1,18 +1,25 @@
 /** Plans what some members of a service change, at a cost of what changes, however large the service is. */
 
-import type { AppliedEndpoint, AppliedService, AppliedServicePort, AppliedTier } from "../applied.ts";
+import {
+  type AppliedEndpoint,
+  type AppliedService,
+  type AppliedServicePort,
+  type AppliedTier,
+  nearestRank,
+  nearestTier,
+} from "../applied.ts";
 import type { DesiredEndpoint, RankedEndpoint, ServiceEdit, ServicePortEdit } from "../desired.ts";
-import type { PortCommit } from "./commit.ts";
+import type { PortCommit, TierCommit } from "./commit.ts";
 import type { Draft } from "./draft.ts";
 import { newEndpoint, retire } from "./endpoints.ts";
-import { editRows, type RowsEdit, withRows } from "./rows.ts";
+import { editRows, withRows } from "./rows.ts";
 import { editInPlace, planTier, tierWord, writeServicePort } from "./tier.ts";
 
 /**
  * Plans an edit of a service that is applied.
  *
- * @returns false, and nothing is planned, where all endpoints matter: another tier becomes the nearest, or the tier is weighted or
- * becomes so, and its alias table is made of all of them. Then the whole service must be planned
+ * @returns false, and nothing is planned, where a tier that changes is weighted or becomes so, for its alias table is made of all
+ * endpoints. Then the whole service must be planned
  */
 export function planEdit(draft: Draft, service: AppliedService, { edits }: ServiceEdit): boolean {
   // The kernel holds nothing of the other ports: they are of a family of which the service owns no VIP.
@@ -30,22 +37,32 @@ interface PortEdit {
   readonly port: AppliedServicePort;
   readonly mapped: number;
   readonly ranks: ReadonlyMap<number, number>;
-  /** Of the nearest tier, by key. */
+  readonly tiers: readonly TierEdit[];
+}
+
+/** Who can be chosen in one tier and goes, and who comes, by key. */
+interface TierEdit {
+  readonly rank: number;
   readonly gone: ReadonlyMap<string, DesiredEndpoint>;
   readonly come: ReadonlyMap<string, DesiredEndpoint>;
 }
 
 function portEdit(port: AppliedServicePort, edit: ServicePortEdit): PortEdit | undefined {
-  const ranks = ranksAfter(port, edit);
-  const rank = nearest(ranks);
-  if (rank !== nearest(port.ranks)) return undefined;
-  const gone = endpointsOf(edit.removed, rank);
-  const come = endpointsOf(edit.added, rank);
-  const isWeighted = gone.size + come.size > 0 && port.tier?.weighted;
+  const touched = new Set([...edit.removed, ...edit.added].map(({ rank }) => rank));
+  const tiers = [...touched].map((rank) => ({
+    rank,
+    gone: endpointsOf(edit.removed, rank),
+    come: endpointsOf(edit.added, rank),
+  })).filter(({ gone, come }) => gone.size + come.size > 0);
+  if (tiers.some((tier) => isWeighted(port.tiers.get(tier.rank), tier))) return undefined;
+  return { port, mapped: port.mapped + edit.mapped, ranks: ranksAfter(port, edit), tiers };
+}
+
+/** Whether weights differ in the tier, or will. */
+function isWeighted(tier: AppliedTier | undefined, { come }: TierEdit): boolean {
   const weights = new Set([...come.values()].map(({ weight }) => weight));
-  if (port.tier && come.size > 0) weights.add(port.tier.rows[0].desired.weight);
-  if (isWeighted || weights.size > 1) return undefined;
-  return { port, mapped: port.mapped + edit.mapped, ranks, gone, come };
+  if (tier && come.size > 0) weights.add(tier.rows[0].desired.weight);
+  return Boolean(tier?.weighted) || weights.size > 1;
 }
 
 function ranksAfter(port: AppliedServicePort, { removed, added }: ServicePortEdit): Map<number, number> {
@@ -60,42 +77,70 @@ function ranksAfter(port: AppliedServicePort, { removed, added }: ServicePortEdi
   return ranks;
 }
 
-/** The nearest rank of which there is anybody. */
-function nearest(ranks: ReadonlyMap<number, number>): number | undefined {
-  let highest: number | undefined;
-  for (const rank of ranks.keys()) if (highest === undefined || rank > highest) highest = rank;
-  return highest;
+function planPort(draft: Draft, { port, mapped, ranks, tiers: edits }: PortEdit): PortCommit {
+  const before = nearestRank(port.ranks);
+  const after = nearestRank(ranks);
+  const rows = takeRows(port, edits);
+  const come = new Set(edits.flatMap(({ come }) => [...come.keys()]));
+  for (const [key, row] of rows) if (!come.has(key)) retire(draft, row);
+  const tiers = edits.map((edit) =>
+    planTierEdit(draft, port, edit, rows, edit.rank === before && before !== after)
+  );
+  writeServicePort(
+    draft,
+    port.id,
+    tierWord(nearestTier(port), port.mapped > 0),
+    tierWord(tierAfter(port, tiers, after), mapped > 0),
+  );
+  return { port, mapped, ranks, tiers };
 }
 
-function planPort(draft: Draft, { port, mapped, ranks, gone, come }: PortEdit): PortCommit {
-  const { tier, rows } = planRows(draft, port.tier, gone, come);
-  const length = rows?.length ?? tier?.rows.length ?? 0;
-  const word = tierWord(tier && { ...tier, rows: { length } }, mapped > 0);
-  writeServicePort(draft, port.id, tierWord(port.tier, port.mapped > 0), word);
-  return { port, mapped, ranks, tier, rows };
+/** The tier of a rank, once what is planned is done. */
+function tierAfter(port: AppliedServicePort, tiers: readonly TierCommit[], rank: number | undefined) {
+  if (rank === undefined) return null;
+  const changed = tiers.find((one) => one.rank === rank);
+  if (!changed) return port.tiers.get(rank);
+  return changed.tier && { ...changed.tier, rows: changed.rows ?? changed.tier.rows };
 }
 
-function planRows(
-  draft: Draft,
-  tier: AppliedTier | null,
-  gone: PortEdit["gone"],
-  come: PortEdit["come"],
-): Pick<PortCommit, "tier" | "rows"> {
-  if (gone.size + come.size === 0) return { tier, rows: undefined };
-  if (tier === null) {
-    const rows = [...come.values()].map((one) => newEndpoint(draft, one));
-    return { tier: planTier(draft, null, rows), rows: undefined };
+/** The rows of those that go, from whichever tier: who comes to another one keeps its index. */
+function takeRows(port: AppliedServicePort, edits: readonly TierEdit[]): Map<string, AppliedEndpoint> {
+  const rows = new Map<string, AppliedEndpoint>();
+  for (const { rank, gone } of edits) {
+    const tier = port.tiers.get(rank);
+    for (const key of gone.keys()) {
+      const position = tier && positionsOf(tier).get(key);
+      if (position === undefined) {
+        throw new Error(`endpoint ${key} is not in the tier that it is removed from`);
+      }
+      rows.set(key, tier!.rows[position]);
+    }
   }
-  const edit = editTierRows(draft, tier, gone, come);
-  if (editInPlace(draft, tier, edit)) return { tier, rows: edit };
-  return { tier: planTier(draft, tier, withRows(tier.rows, edit)), rows: undefined };
+  return rows;
+}
+
+/** @param isLeft as planTier() */
+function planTierEdit(
+  draft: Draft,
+  port: AppliedServicePort,
+  { rank, gone, come }: TierEdit,
+  moved: ReadonlyMap<string, AppliedEndpoint>,
+  isLeft: boolean,
+): TierCommit {
+  const tier = port.tiers.get(rank);
+  const added = [...come.values()].map((desired) => {
+    const row = moved.get(desired.key);
+    return row ? { ...row, desired } : newEndpoint(draft, desired);
+  });
+  if (!tier) return { rank, tier: planTier(draft, null, added, isLeft), rows: undefined };
+  const positions = positionsOf(tier);
+  const edit = editRows(tier.rows, [...gone.keys()].map((key) => positions.get(key)!), added);
+  if (editInPlace(draft, tier, edit, isLeft)) return { rank, tier, rows: edit };
+  return { rank, tier: planTier(draft, tier, withRows(tier.rows, edit), isLeft), rows: undefined };
 }
 
 /** By key, those of one rank that can be chosen. */
-function endpointsOf(
-  ranked: readonly RankedEndpoint[],
-  rank: number | undefined,
-): Map<string, DesiredEndpoint> {
+function endpointsOf(ranked: readonly RankedEndpoint[], rank: number): Map<string, DesiredEndpoint> {
   const endpoints = new Map<string, DesiredEndpoint>();
   for (const one of ranked) {
     if (one.rank === rank && one.endpoint && one.endpoint.weight > 0) {
@@ -103,23 +148,6 @@ function endpointsOf(
     }
   }
   return endpoints;
-}
-
-/** Nobody both goes and comes: what is the same in rank and weight is no change, and other weights are not edited here. */
-function editTierRows(
-  draft: Draft,
-  tier: AppliedTier,
-  gone: PortEdit["gone"],
-  come: PortEdit["come"],
-): RowsEdit<AppliedEndpoint> {
-  const positions = positionsOf(tier);
-  const removed = [...gone.keys()].map((key) => {
-    const position = positions.get(key);
-    if (position === undefined) throw new Error(`endpoint ${key} is not in the tier that it is removed from`);
-    retire(draft, tier.rows[position]);
-    return position;
-  });
-  return editRows(tier.rows, removed, [...come.values()].map((one) => newEndpoint(draft, one)));
 }
 
 function positionsOf(tier: AppliedTier): ReadonlyMap<string, number> {

@@ -2,48 +2,58 @@
 
 import { workload } from "../../../ffi/mod.ts";
 import { addressToBytes } from "../../mesh/mod.ts";
-import type { Applied, AppliedEndpoint, AppliedServicePort } from "../applied.ts";
+import type { Applied, AppliedEndpoint, AppliedServicePort, AppliedTier } from "../applied.ts";
 import type { DesiredEndpoint } from "../desired.ts";
-import type { FoundServicePort } from "../read_back.ts";
+import type { FoundServicePort, FoundTier } from "../read_back.ts";
 import { type Draft, take } from "./draft.ts";
 
 /** A service port as it was before, known to the agent or found in the kernel. */
 export type Previous = AppliedServicePort | FoundServicePort;
-export type PreviousTier = NonNullable<Previous["tier"]>;
+export type PreviousTier = AppliedTier | FoundTier;
 export type PreviousRow = PreviousTier["rows"][number];
 
-/** Address and target port, whichever kind of row it is. */
-function placeOf(row: PreviousRow): string {
-  return "desired" in row ? `${row.desired.address}|${row.desired.port}` : `${row.address}|${row.port}`;
+function placeText({ address, port }: { readonly address: string; readonly port: number }): string {
+  return `${address}|${port}`;
 }
 
-/** Gives each desired endpoint its index: the one it has, or a new one. Those no longer desired are retired. */
+/** One that was found in the kernel and that no record names, as those of farther tiers. */
+function takeLoose(draft: Draft, endpoint: DesiredEndpoint): PreviousRow | undefined {
+  if (!draft.found) return undefined;
+  draft.loose ??= Map.groupBy(
+    draft.found.endpoints.values().filter(({ index, usable }) => usable && !draft.found!.named.has(index)),
+    placeText,
+  );
+  return draft.loose.get(placeText(endpoint))?.pop();
+}
+
+/** Gives each desired endpoint, by tier, its index: the one it has, or a new one. Those no longer desired are retired. */
 export function placeEndpoints(
   draft: Draft,
-  previous: readonly PreviousRow[],
-  desired: readonly DesiredEndpoint[],
-): AppliedEndpoint[] {
+  previous: readonly PreviousTier[],
+  desired: readonly (readonly DesiredEndpoint[])[],
+): AppliedEndpoint[][] {
   const byKey = new Map<string, PreviousRow[]>();
   const seen = new Set<number>();
-  for (const row of previous) {
-    if (seen.has(row.index) || draft.kept.has(row.index)) continue;
-    seen.add(row.index);
-    // What was found in the kernel has no uid: it is known by its address.
-    const key = "desired" in row ? row.desired.key : placeOf(row);
-    const same = byKey.get(key);
-    if (same) same.push(row);
-    else byKey.set(key, [row]);
-  }
-  const placed = desired.map((endpoint): AppliedEndpoint => {
-    const row = byKey.size === 0
-      ? undefined
-      : byKey.get(endpoint.key)?.pop() ?? byKey.get(`${endpoint.address}|${endpoint.port}`)?.pop();
-    if (row) {
-      if (draft.found) draft.kept.add(row.index);
-      return { desired: endpoint, index: row.index, generation: row.generation };
+  for (const { rows } of previous) {
+    for (const row of rows) {
+      if (seen.has(row.index) || draft.kept.has(row.index)) continue;
+      seen.add(row.index);
+      // What was found in the kernel has no uid: it is known by its address.
+      const key = "desired" in row ? row.desired.key : placeText(row);
+      const same = byKey.get(key);
+      if (same) same.push(row);
+      else byKey.set(key, [row]);
     }
-    return newEndpoint(draft, endpoint);
-  });
+  }
+  const place = (endpoint: DesiredEndpoint): AppliedEndpoint => {
+    const row = byKey.size === 0 && !draft.found
+      ? undefined
+      : byKey.get(endpoint.key)?.pop() ?? byKey.get(placeText(endpoint))?.pop() ?? takeLoose(draft, endpoint);
+    if (!row) return newEndpoint(draft, endpoint);
+    if (draft.found) draft.kept.add(row.index);
+    return { desired: endpoint, index: row.index, generation: row.generation };
+  };
+  const placed = desired.map((tier) => tier.map(place));
   // Of those found in the kernel another port may still want some: `removeLeftovers` retires the rest.
   if (!draft.found) {
     for (const rows of byKey.values()) {

@@ -12,8 +12,10 @@ import {
   type AppliedFrontend,
   type AppliedService,
   type AppliedServicePort,
+  type AppliedTier,
   frontendText,
   isRange,
+  nearestTier,
   rangeIdOf,
 } from "../applied.ts";
 import type { DesiredFrontend, DesiredService, DesiredServicePort, ServiceEdit } from "../desired.ts";
@@ -22,6 +24,7 @@ import type { Found } from "../read_back.ts";
 import { type Draft, type Edit, emptyDraft, type Plan, type RecordSource, take } from "./draft.ts";
 import { placeEndpoints, type Previous, retire, retirement } from "./endpoints.ts";
 import { planEdit } from "./edit.ts";
+import { matchTiers, servingTier, tiersOf } from "./match.ts";
 import { planTier, tierWord, writeServicePort } from "./tier.ts";
 
 /** What becomes of a service: all of it, what changed of its members, or nothing (`undefined`: it is gone). */
@@ -197,33 +200,52 @@ function planServicePort(
 ): AppliedServicePort {
   const kept = previous?.keep ? previous.port : undefined;
   const id = kept?.id ?? take(draft.applied.servicePortIds, draft.taken.ids);
-  const desired = port.tiers[0]?.endpoints.filter((endpoint) => endpoint.weight > 0) ?? [];
-  const rows = placeEndpoints(draft, previous?.port.tier?.rows ?? [], desired);
-  const tier = planTier(draft, kept?.tier ?? null, rows);
+  const ranks = new Map(
+    port.tiers.map(({ rank, endpoints, portless }) => [rank, endpoints.length + portless]),
+  );
+  const tiers = planTiers(draft, previous?.port, kept, port);
   if (previous && !kept) releaseServicePort(draft, previous.port);
   writeServicePort(
     draft,
     id,
-    kept && tierWord(kept.tier, Boolean(kept.mapped)),
-    tierWord(tier, port.mapped > 0),
-  );
-  const ranks = new Map(
-    port.tiers.map(({ rank, endpoints, portless }) => [rank, endpoints.length + portless]),
+    kept && tierWord(servingTier(kept), Boolean(kept.mapped)),
+    tierWord(nearestTier({ ranks, tiers }), port.mapped > 0),
   );
   const { choice, connectionLimit } = port;
-  return { id, mapped: port.mapped, ranks, tier, choice, connectionLimit };
+  return { id, mapped: port.mapped, ranks, tiers, choice, connectionLimit };
+}
+
+/** Places the endpoints of all tiers, and brings the records to them: each tier takes the one that most of its endpoints are in. */
+function planTiers(
+  draft: Draft,
+  previous: Previous | undefined,
+  kept: Previous | undefined,
+  { tiers }: DesiredServicePort,
+): Map<number, AppliedTier> {
+  const desired = tiers.map(({ endpoints }) => endpoints.filter(({ weight }) => weight > 0));
+  const placed = placeEndpoints(draft, previous ? tiersOf(previous) : [], desired);
+  const records = kept ? tiersOf(kept) : [];
+  const matched = matchTiers(records, placed);
+  const left = kept && servingTier(kept);
+  const planned = new Map<number, AppliedTier>();
+  tiers.forEach(({ rank }, i) => {
+    const record = matched[i];
+    const tier = planTier(draft, record, placed[i], i > 0 && record !== null && record === left);
+    if (tier) planned.set(rank, tier);
+  });
+  for (const record of records) if (!matched.includes(record)) draft.released.slots.push(record.slot);
+  return planned;
 }
 
 function releaseServicePort(draft: Draft, port: Previous): void {
   draft.released.ids.push(port.id);
-  const slot = port.tier?.slot ?? ("damaged" in port ? port.damagedSlot : null);
-  if (slot !== null) draft.released.slots.push(slot);
+  for (const { slot } of tiersOf(port)) draft.released.slots.push(slot);
+  if ("damaged" in port && port.damagedSlot !== null) draft.released.slots.push(port.damagedSlot);
 }
 
 function removeServicePort(draft: Draft, port: AppliedServicePort): void {
   releaseServicePort(draft, port);
-  const rows = new Map(port.tier?.rows.map((row) => [row.index, row]));
-  for (const row of rows.values()) retire(draft, row);
+  for (const { rows } of port.tiers.values()) for (const row of rows) retire(draft, row);
 }
 
 /** Takes away what was found in the kernel and is part of nothing desired. */
@@ -238,14 +260,12 @@ function removeLeftovers(
     const key = { ...frontend, target: { kind: "unlisted" } } as DesiredFrontend;
     draft.frontends.set(text, { key, before: frontend.id, after: undefined });
   }
-  const named = new Set<number>();
   for (const [id, port] of found.servicePorts) {
-    for (const row of port.tier?.rows ?? []) named.add(row.index);
     if (!draft.adopted.has(id)) releaseServicePort(draft, port);
   }
   for (const [index, row] of found.endpoints) {
-    // One that is usable though nothing names it: an agent was killed before it could retire it.
-    if (draft.kept.has(index) || !(row.usable || named.has(index))) continue;
+    // One that is usable though nothing names it: of a farther tier, or an agent was killed before it could retire it.
+    if (draft.kept.has(index) || !(row.usable || found.named.has(index))) continue;
     draft.released.indexes.push(index);
     if (row.usable) draft.retired.push([index, ...retirement(row, row.generation)]);
   }

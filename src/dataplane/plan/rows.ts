@@ -6,6 +6,8 @@ export interface RowsEdit<T> {
   readonly length: number;
   /** Those that change, by position. */
   readonly rows: ReadonlyMap<number, T>;
+  /** From this position on they are new; before it, all were among the rows already. */
+  readonly firstNew: number;
 }
 
 /**
@@ -25,8 +27,9 @@ export function editRows<T>(
     if (position < length) changed.set(position, changed.get(length) ?? rows[length]);
     changed.delete(length);
   }
+  const firstNew = length;
   for (const row of added) changed.set(length++, row);
-  return { length, rows: changed };
+  return { length, rows: changed, firstNew };
 }
 
 /** A copy with the edit made. */

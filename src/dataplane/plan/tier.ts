@@ -20,7 +20,7 @@ const smallRecord = 4;
 
 /** A tier's word. @param mapped some workload maps the port */
 export function tierWord(
-  tier: { slot: number; weighted: boolean; rows: { readonly length: number } } | null,
+  tier: { slot: number; weighted: boolean; rows: { readonly length: number } } | null | undefined,
   mapped: boolean,
 ): workload.Tier {
   const { TIER_WEIGHTED, TIER_MAPPED } = workload.tierFlag;
@@ -43,11 +43,16 @@ export function writeServicePort(
   });
 }
 
-/** Brings a service port's tier to these rows. */
+/**
+ * Brings a tier to these rows.
+ *
+ * @param isLeft whether connections came to it, and go to another one now
+ */
 export function planTier(
   draft: Draft,
   previous: PreviousTier | null,
   rows: readonly AppliedEndpoint[],
+  isLeft: boolean,
 ): AppliedTier | null {
   if (rows.length === 0) {
     if (previous) draft.released.slots.push(previous.slot);
@@ -55,7 +60,7 @@ export function planTier(
   }
   const weighted = rows.some((row) => row.desired.weight !== rows[0].desired.weight);
   const kept = previous && previous.weighted === weighted
-    ? weighted ? keepWeighted(previous, rows) : keepPlain(draft, previous, rows)
+    ? weighted ? keepWeighted(previous, rows) : keepPlain(draft, previous, rows, isLeft)
     : undefined;
   if (kept) return kept;
   if (previous) draft.released.slots.push(previous.slot);
@@ -103,6 +108,7 @@ function keepPlain(
   draft: Draft,
   previous: PreviousTier,
   rows: readonly AppliedEndpoint[],
+  isLeft: boolean,
 ): AppliedTier | undefined {
   const wanted = new Map(rows.map((row) => [row.index, row]));
   const present = new Set(previous.rows.map((row) => row.index));
@@ -111,7 +117,7 @@ function keepPlain(
   const added = rows.filter((row) => !present.has(row.index));
   const removed = previous.rows.flatMap((row, position) => wanted.has(row.index) ? [] : [position]);
   const edit = editRows<PreviousRow>(previous.rows, removed, added);
-  if (!editInPlace(draft, previous, edit)) return undefined;
+  if (!editInPlace(draft, previous, edit, isLeft)) return undefined;
   const { slot, capacity } = previous;
   const after = withRows<PreviousRow>(previous.rows, edit).map((row) => wanted.get(row.index)!);
   return { slot, capacity, weighted: false, rows: after };
@@ -120,18 +126,22 @@ function keepPlain(
 /**
  * Plans the words of an unweighted record that an edit of its rows changes, where it has the room and it is worth it: a removed
  * entry's place is taken by the last, a new one is appended, and the tier's word with the new count makes it so. Whatever word a reader
- * sees, it names an endpoint that is or was the tier's.
+ * sees, it names an endpoint that is or was the tier's. Where connections leave the tier they may not meet anybody in it who was not
+ * there before.
  *
+ * @param isLeft as planTier()
  * @returns whether it is edited in place
  */
 export function editInPlace(
   draft: Draft,
   { slot, capacity, rows }: Pick<PreviousTier, "slot" | "capacity" | "rows">,
   edit: RowsEdit<{ readonly index: number }>,
+  isLeft: boolean,
 ): boolean {
-  const { length } = edit;
+  const { length, firstNew } = edit;
   if (length === 0 || length > capacity) return false;
   if (capacity > Math.max(smallRecord, roomLeft * capacityFor(length))) return false;
+  if (isLeft && firstNew < Math.min(length, rows.length)) return false;
   const changed = [...edit.rows].filter(([position, row]) => row.index !== rows[position]?.index);
   if (changed.length > Math.max(alwaysInPlace, rows.length * shareInPlace)) return false;
   if (changed.length === 0) return true;
