@@ -60,7 +60,7 @@ export function serviceOf(n: number, members: number, first = n * 20): Change {
   const key = `shop/s${n}`;
   const some = Array.from(
     { length: members },
-    (_, i) => ({ uid: `w${first + i}`, number: first + i, weight: 1 }),
+    (_, i) => ({ uid: `w${first + i}`, number: first + i, weight: 1, rank: 0 }),
   );
   const draft = { vips: [vipOf(n)], ports: [80], left: false, mapped: true, members: some };
   return [key, desiredService(key, draft)];

@@ -5,6 +5,7 @@ import type {
   DesiredFrontend,
   DesiredService,
   DesiredServicePort,
+  DesiredTier,
   RankedEndpoint,
   ServiceEdit,
   ServiceTarget,
@@ -17,6 +18,8 @@ interface Member {
   readonly uid: string;
   readonly number: number;
   readonly weight: number;
+  /** Higher is nearer. */
+  readonly rank: number;
 }
 
 /** What there is to know of one service. */
@@ -50,13 +53,23 @@ function familyOf(address: string): Family {
   return address.includes(":") ? 6 : 4;
 }
 
-function endpointsOf({ members }: Draft, family: Family, port: number): DesiredEndpoint[] {
+function endpointsOf({ members }: Pick<Draft, "members">, family: Family, port: number): DesiredEndpoint[] {
   return members.map(({ uid, number, weight }) => {
     const address = family === 4
       ? `10.0.${number >> 8}.${number & 0xff}`
       : `fd00::${(number + 1).toString(16)}`;
     return { key: `${uid}|${address}|${port + 8000}`, uid, address, port: port + 8000, weight };
   });
+}
+
+/** The nearest first. */
+function tiersOf({ members }: Draft, family: Family, port: number): DesiredTier[] {
+  const byRank = Map.groupBy(members, ({ rank }) => rank);
+  return [...byRank].sort(([a], [b]) => b - a).map(([rank, members]) => ({
+    rank,
+    endpoints: endpointsOf({ members }, family, port),
+    portless: 0,
+  }));
 }
 
 /** What the compiler makes of a service. */
@@ -66,14 +79,13 @@ export function desiredService(key: ServiceKey, draft: Draft): DesiredService {
   const servicePortKey = (port: number, family: Family) => `${key}|${port}|${family}`;
   const servicePorts = [...new Set(vips.map(familyOf))].flatMap((family) =>
     ports.map((port): DesiredServicePort => {
-      const endpoints = endpointsOf(draft, family, port);
-      const tiers = endpoints.length === 0 ? [] : [{ rank: 0, endpoints, portless: 0 }];
+      const tiers = tiersOf(draft, family, port);
       return {
         key: servicePortKey(port, family),
         service: key,
         port,
         family,
-        mapped: Number(mapped) + endpoints.length,
+        mapped: Number(mapped) + draft.members.length,
         tiers,
         choice: randomChoice,
         connectionLimit: null,
@@ -105,8 +117,10 @@ function serviceEdit(key: ServiceKey, before: Draft, after: Draft): ServiceEdit 
   const ranked = (port: DesiredServicePort) =>
     port.tiers.flatMap(({ rank, endpoints }) => endpoints.map((endpoint) => ({ rank, endpoint })));
   const missing = (some: RankedEndpoint[], others: RankedEndpoint[]) =>
-    some.filter(({ endpoint: one }) =>
-      !others.some(({ endpoint }) => endpoint!.key === one!.key && endpoint!.weight === one!.weight)
+    some.filter(({ rank, endpoint: one }) =>
+      !others.some((other) =>
+        other.rank === rank && other.endpoint!.key === one!.key && other.endpoint!.weight === one!.weight
+      )
     );
   const edits = desiredService(key, after).servicePorts.map((port, i) => {
     const [was, is] = [ranked(old[i]), ranked(port)];
@@ -148,20 +162,31 @@ export function wantedAnswer(world: World, { address, port, protocol }: Destinat
   if (!owner || owner.left) return { kind: "leave" };
   const udp = protocol === 17;
   if (!owner.ports.includes(port)) return { kind: udp ? "leave" : "refuse" };
-  const endpoints = endpointsOf(owner, familyOf(address), port);
-  const usable = endpoints.filter(({ weight }) => weight > 0);
+  const nearest = tiersOf(owner, familyOf(address), port)[0]?.endpoints ?? [];
+  const usable = nearest.filter(({ weight }) => weight > 0);
   if (usable.length === 0) {
-    return { kind: udp && !owner.mapped && endpoints.length === 0 ? "leave" : "refuse" };
+    return { kind: udp && !owner.mapped && owner.members.length === 0 ? "leave" : "refuse" };
   }
   return { kind: "balance", places: new Set(usable.map((one) => placeOf(one.address, one.port))) };
 }
 
-/** Place → the usable endpoints there, of a destination that is balanced. */
+/**
+ * What a connection may find besides that read its tier some time ago: whatever has become of that tier, it is some tier of the
+ * service.
+ */
+export function tierAnswer(world: World, to: Destination): Answer {
+  const places = wantedAnswer(world, to).kind === "balance" ? wantedEndpoints(world, to, "all").keys() : [];
+  return { kind: "balance", places: new Set(places) };
+}
+
+/** Place → the usable endpoints there, of a destination that is balanced. @param tiers the nearest, or all */
 export function wantedEndpoints(
   world: World,
   { address, port }: Destination,
+  tiers: "nearest" | "all" = "nearest",
 ): ReadonlyMap<string, readonly DesiredEndpoint[]> {
-  const endpoints = endpointsOf(ownerOf(world, address)!, familyOf(address), port);
+  const all = tiersOf(ownerOf(world, address)!, familyOf(address), port);
+  const endpoints = (tiers === "all" ? all : all.slice(0, 1)).flatMap(({ endpoints }) => endpoints);
   return Map.groupBy(
     endpoints.filter(({ weight }) => weight > 0),
     (one) => placeOf(one.address, one.port),
@@ -177,8 +202,8 @@ export function wantedCounts(world: World): {
 } {
   const services = [...world].map(([key, draft]) => desiredService(key, draft));
   const servicePorts = services.flatMap((service) => service.servicePorts);
-  const usable = servicePorts.map((port) =>
-    (port.tiers[0]?.endpoints ?? []).filter(({ weight }) => weight > 0).length
+  const usable = servicePorts.flatMap(({ tiers }) =>
+    tiers.map(({ endpoints }) => endpoints.filter(({ weight }) => weight > 0).length)
   );
   return {
     servicePorts: servicePorts.length,
@@ -199,6 +224,7 @@ function newMembers(random: Random, count: number, weight: () => number): Member
     uid: `w${below(random, 100_000)}`,
     number: below(random, random() < 0.15 ? 6 : 600),
     weight: weight(),
+    rank: oneOf(random, [0, 1, 2, 2, 2]),
   }));
 }
 
@@ -228,6 +254,20 @@ const edits: ((random: Random, draft: Draft) => Partial<Draft>)[] = [
     members: members.map((one) => random() < 0.3 ? { ...one, weight: 0 } : one),
   }),
   (_, { members }) => ({ members: members.map((one) => ({ ...one, weight: 0 })) }),
+  // The node's place changes, or some workloads': all tiers of a service are other ones, or some come nearer.
+  (_, { members }) => ({ members: members.map((one) => ({ ...one, rank: 2 - one.rank })) }),
+  (random, { members }) => ({ members: members.map((one) => ({ ...one, rank: below(random, 3) })) }),
+  (random, { members }) => ({
+    members: members.map((one) => random() < 0.2 ? { ...one, rank: below(random, 3) } : one),
+  }),
+  // Nobody near is left; somebody comes near, and of the others some go.
+  (_, { members }) => ({ members: members.filter(({ rank }) => rank < 2) }),
+  (random, { members }) => ({
+    members: [
+      ...members.filter(() => random() < 0.7).map((one) => ({ ...one, rank: Math.min(one.rank, 1) })),
+      ...newMembers(random, 3, () => 1),
+    ],
+  }),
   (_, { left }) => ({ left: !left }),
   (_, { mapped }) => ({ mapped: !mapped }),
   (random, draft) => {

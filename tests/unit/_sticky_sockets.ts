@@ -54,7 +54,7 @@ export function createStickySockets(
   /** The workload that a socket's datagrams go to; none where there are several at one place. */
   function workloadOf({ to, place }: StickySocket, world: World): string | undefined {
     if (wantedAnswer(world, to).kind !== "balance") return undefined;
-    const endpoints = wantedEndpoints(world, to).get(place) ?? [];
+    const endpoints = wantedEndpoints(world, to, "all").get(place) ?? [];
     return endpoints.length === 1 ? `${ownerKeyOf(world, to.address)} ${endpoints[0].key}` : undefined;
   }
 

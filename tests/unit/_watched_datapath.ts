@@ -19,6 +19,7 @@ import {
   changesBetween,
   destinations,
   emptyWorld,
+  tierAnswer,
   wantedAnswer,
   wantedCounts,
   wantedEndpoints,
@@ -159,6 +160,10 @@ function watch(
   const versions: ReadonlyMap<Destination, Answer>[] = [
     new Map(destinations.map((to) => [to, initial ? wantedAnswer(initial, to) : reader.answer(to)])),
   ];
+  /** What one may find besides that has read its tier before, likewise. */
+  const tierVersions: ReadonlyMap<Destination, Answer>[] = [
+    new Map(destinations.map((to) => [to, initial ? tierAnswer(initial, to) : reader.answer(to)])),
+  ];
   /** The oldest version that a connection may find that begins now. */
   let oldest = 0;
   let world = initial;
@@ -191,7 +196,8 @@ function watch(
 
   function checkUnderway(): void {
     for (const { to, step, since, earlier } of underway.values()) {
-      const allowed = [...earlier, ...allowedSince(to, since)];
+      const tiers = tierVersions.slice(since).map((version) => version.get(to)!);
+      const allowed = [...earlier, ...allowedSince(to, since), ...tiers];
       check(to, allowed, `a connection that read its ${step.at} before`, () => reader.proceed(to, step));
     }
   }
@@ -250,7 +256,11 @@ function watch(
         to,
         step: step.at === "record" ? { ...step, record: copyOf(step.record, copy) } : step,
         since: 0,
-        earlier: [...earlier, ...allowedSince(to, since)],
+        earlier: [
+          ...earlier,
+          ...allowedSince(to, since),
+          ...tierVersions.slice(since).map((version) => version.get(to)!),
+        ],
         epoch: 0,
       }));
       return { kernel: copy, sockets: [...sticky.sockets], underway: [...underwayThen] };
@@ -260,15 +270,20 @@ function watch(
       beginConnections();
       const changes = changesBetween(random, world ?? emptyWorld, to);
       versions.push(new Map(destinations.map((destination) => [destination, wantedAnswer(to, destination)])));
+      tierVersions.push(
+        new Map(destinations.map((destination) => [destination, tierAnswer(to, destination)])),
+      );
       try {
         await datapath.flush(changes);
       } catch (error) {
         throwViolation();
         versions.push(versions[oldest]);
+        tierVersions.push(tierVersions[oldest]);
         if (error instanceof KernelStateUnknown) {
           kernel.failAt = undefined;
           await datapath.reread();
           versions.push(new Map(destinations.map((to) => [to, reader.answer(to)])));
+          tierVersions.push(versions[versions.length - 1]);
           world = undefined;
         }
         oldest = versions.length - 1;

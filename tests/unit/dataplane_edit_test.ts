@@ -236,4 +236,20 @@ describe("a change of one member", () => {
     await datapath.flush([[key, elsewhere]]);
     assert.deepEqual(indexes(), first);
   });
+
+  it("leaves farther endpoints their indexes where the next agent takes over, which knows them by their places", async () => {
+    const indexes = () => {
+      const { tiers } = datapath.applied.services.get(key)!.servicePorts.get(`${key}|80|4`)!;
+      const rows = [...tiers.values()].flatMap(({ rows }) => rows);
+      return new Map(rows.map(({ desired, index, generation }) => [desired.uid, `${index} ${generation}`]));
+    };
+    const { snapshot } = await start(many);
+    await datapath.attach();
+    const first = indexes();
+    datapath.close();
+    datapath = host.open({ sizes: { endpoints: 16_384 } });
+    assert.ok(datapath.tookOver);
+    await datapath.flush([[key, compileService(snapshot, key, place)]]);
+    assert.deepEqual(indexes(), first);
+  });
 });
