@@ -422,18 +422,22 @@ function neededSizes(
   };
 }
 
-/** The same sizes where all is large enough; else those that are not are doubled, `records` up to a ceiling. */
+/**
+ * The same sizes where all is large enough; else those that are not are doubled, `records` up to a ceiling. A larger `records` has room
+ * for every record twice: when all change at once, the old slots are free only after a grace period.
+ */
 function sizesFor(have: MeshSizes, need: MeshSizes, maxRecords: number): MeshSizes {
-  const grow = (name: keyof MeshSizes) => {
+  const grow = (name: keyof MeshSizes, times = 1) => {
     let size = have[name];
-    while (size < need[name]) size *= 2;
+    if (size >= need[name]) return size;
+    while (size < need[name] * times) size *= 2;
     return size;
   };
   const sizes = {
     frontends: grow("frontends"),
     services: grow("services"),
     endpoints: grow("endpoints"),
-    records: Math.max(have.records, Math.min(grow("records"), maxRecords)),
+    records: Math.max(have.records, Math.min(grow("records", 2), maxRecords)),
   };
   const enough = (Object.keys(sizes) as (keyof MeshSizes)[]).every((name) => sizes[name] === have[name]);
   return enough ? have : sizes;

@@ -169,14 +169,14 @@ describe("a data path whose mesh outgrows its maps", { ignore: !built }, () => {
   it("moves thousands of records with few files open at a time", async () => {
     const some = services(250, 1, 6);
     await datapath.flush(some);
-    for (let n = 1; n <= 2; n++) await datapath.flush(services(350, 1, n * 1000));
+    for (let n = 1; n <= 4; n++) await datapath.flush(services(350, 1, n * 1000));
     await datapath.settle();
     const { kernel } = host;
     let most = 0;
     kernel.onWrite = () => most = Math.max(most, kernel.openFiles);
-    const { grownTo } = await datapath.flush(services(800, 1, 2400));
+    const { grownTo } = await datapath.flush(services(1600, 1, 5000));
     kernel.onWrite = undefined;
-    assert.ok(grownTo && grownTo.records > 1024, JSON.stringify(grownTo));
+    assert.ok(grownTo && grownTo.records > 2048, JSON.stringify(grownTo));
     assert.ok(most > 500 && most < 550, `${most} files were open at a time`);
     assertServes(kernel, datapath, [...five, ...some]);
   });

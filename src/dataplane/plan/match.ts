@@ -15,9 +15,9 @@ export function servingTier(port: Previous): PreviousTier | null {
 }
 
 /**
- * Gives each tier the record that most of its endpoints are in, the one with the most in common first: when the node's place changes,
- * tiers are nearer or farther than before, but most are made up of the same endpoints. Those that have nothing in common with any
- * take what is left.
+ * Gives each tier a record that many of its endpoints are in, with room for them and of about their number if there is one: when the
+ * node's place changes, tiers are nearer or farther than before, but most are made up of the same endpoints. Those that have nothing in
+ * common with any take what is left. A record that can be kept saves a place in map `records`, which otherwise might have to grow.
  *
  * @param placed the endpoints of each tier
  * @returns a record for each tier, in the same order; `null` where none is left
@@ -36,10 +36,15 @@ export function matchTiers(
       const record = recordOf.get(index);
       if (record) common.set(record, (common.get(record) ?? 0) + 1);
     }
-    return [...common].map(([record, count]) => ({ tier, record, count }));
+    return [...common].map(([record, count]) => ({
+      tier,
+      record,
+      fits: rows.length <= record.capacity,
+      alike: count - Math.abs(rows.length - record.rows.length),
+    }));
   });
   const taken = new Set<PreviousTier>();
-  for (const { tier, record } of pairs.sort((a, b) => b.count - a.count)) {
+  for (const { tier, record } of pairs.sort((a, b) => Number(b.fits) - Number(a.fits) || b.alike - a.alike)) {
     if (matched[tier] !== null || taken.has(record)) continue;
     matched[tier] = record;
     taken.add(record);
