@@ -299,7 +299,8 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
       Math.max(needed.records, withSpares),
       Math.max(options.maxRecords, have.records),
     );
-    const sizes = sizesFor(have, { ...needed, records }, options.maxRecords);
+    // When all records change at once, the old slots are free only after a grace period.
+    const sizes = sizesFor(have, { ...needed, records }, options.maxRecords, 2 * needed.records);
     if (!maps) {
       maps = await createMeshMaps(shim, sizes);
       return undefined;
@@ -423,21 +424,22 @@ function neededSizes(
 }
 
 /**
- * The same sizes where all is large enough; else those that are not are doubled, `records` up to a ceiling. A larger `records` has room
- * for every record twice: when all change at once, the old slots are free only after a grace period.
+ * The same sizes where all is large enough; else those that are not are doubled, `records` up to a ceiling.
+ *
+ * @param room what a larger `records` is to have, if more than is needed
  */
-function sizesFor(have: MeshSizes, need: MeshSizes, maxRecords: number): MeshSizes {
-  const grow = (name: keyof MeshSizes, times = 1) => {
+function sizesFor(have: MeshSizes, need: MeshSizes, maxRecords: number, room = 0): MeshSizes {
+  const grow = (name: keyof MeshSizes, room = 0) => {
     let size = have[name];
     if (size >= need[name]) return size;
-    while (size < need[name] * times) size *= 2;
+    while (size < Math.max(need[name], room)) size *= 2;
     return size;
   };
   const sizes = {
     frontends: grow("frontends"),
     services: grow("services"),
     endpoints: grow("endpoints"),
-    records: Math.max(have.records, Math.min(grow("records", 2), maxRecords)),
+    records: Math.max(have.records, Math.min(grow("records", room), maxRecords)),
   };
   const enough = (Object.keys(sizes) as (keyof MeshSizes)[]).every((name) => sizes[name] === have[name]);
   return enough ? have : sizes;
