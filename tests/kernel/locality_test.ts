@@ -4,6 +4,7 @@ import { explainResponse } from "../../src/observe/api.ts";
 import {
   assertSpread,
   at,
+  createTestNet,
   describeKernel,
   eventually,
   flawless,
@@ -12,6 +13,7 @@ import {
   repetitions,
   serviceName,
   type Services,
+  startAgent,
   type TestAgent,
   type TestMember,
   useWorld,
@@ -343,6 +345,37 @@ describeKernel("where the node is, told by its workloads", () => {
     for (let i = 0; i < 20; i++) await agent.reload(here(...cases[i % cases.length].zones));
     assert.deepEqual(Object.keys(flawless(await stream.stop()).servers).toSorted(), ["a", "b"]);
     await eventually("the last place is known", async () => (await agent.status()).errors.length === 0);
+  });
+});
+
+describeKernel("where the node is, in a mesh of many services", () => {
+  const [services, each] = [500, 20];
+  const names = Array.from({ length: each }, (_, i) => `s${i}`);
+  const zones = ["near", "far", "elsewhere"];
+  const zoneOf = (name: string) => zones[names.indexOf(name) % zones.length];
+  const vipOf = (i: number) => `10.96.${i >> 8}.${i & 255}`;
+  const meshIn = (zone: string): Services => ({
+    ...Object.fromEntries(Array.from({ length: services }, (_, i) => [`web${i}`, {
+      vips: [vipOf(i)],
+      members: Object.fromEntries(names.map((name) => [name, inZone(zoneOf(name), { families: [4] })])),
+      more: balancer("Failover"),
+    }])),
+    local: { vips: [], members: { s0: inZone(zone, { more: { node: "n1" } }) } },
+  });
+
+  it("no connection fails while that changes, and afterwards all go where it is", async () => {
+    await using net = await createTestNet({
+      servers: Object.fromEntries(names.map((name) => [name, [8080]])),
+    });
+    await using agent = await startAgent(net, { services: meshIn("near"), args: ["--node", "n1"] });
+    const targets = Array.from({ length: services }, (_, i) => at(vipOf(i), 80));
+    await using stream = await net.startHammer({ kind: "tcp4", targets, perSecond: rate(1000) });
+    for (const zone of ["far", "elsewhere", "near", "far"]) {
+      await agent.reload(meshIn(zone));
+      const { servers } = flawless(await net.hammer({ kind: "tcp4", targets, count: services }));
+      assert.deepEqual([...new Set(Object.keys(servers).map(zoneOf))], [zone]);
+    }
+    flawless(await stream.stop());
   });
 });
 
