@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
-/* Choosing a backend: frontend -> service port -> tier word -> record -> random entry -> endpoint. */
+/* Choosing a backend: frontend -> service port -> tier word -> record -> an entry at random or in turn -> endpoint. */
 #ifndef WEFT_LB_H
 #define WEFT_LB_H
 
@@ -185,8 +185,9 @@ static __always_inline __u32 find_service_port(const struct destination *to)
 	return find_in_range(to);
 }
 
-/* What to do with a destination; `tier` is for pick(). */
-static __always_inline enum verdict judge(const struct destination *to, __u32 *id, __u64 *tier)
+/* What to do with a destination; the rest is for pick(). */
+static __always_inline enum verdict judge(const struct destination *to, __u32 *id, __u64 *tier,
+					  bool *in_turn)
 {
 	struct service_port *service_port;
 	__u32 count_word;
@@ -201,6 +202,7 @@ static __always_inline enum verdict judge(const struct destination *to, __u32 *i
 	}
 	if (service_port->flags & SERVICE_LEAVE)
 		return VERDICT_LEAVE;
+	*in_turn = service_port->flags & SERVICE_ROUND_ROBIN;
 	*tier = load_word(&service_port->tier);
 	count_word = *tier >> 32;
 	if (count_word & ~TIER_FLAGS)
@@ -217,17 +219,50 @@ static __always_inline __u32 random_below(__u32 count)
 	return (__u64)bpf_get_prandom_u32() * count >> 32;
 }
 
-static __always_inline bool pick_entry(void *record, __u32 count, __u32 *endpoint)
+static __always_inline __u32 reverse_bits(__u32 word)
+{
+	word = (word & 0x55555555) << 1 | (word >> 1 & 0x55555555);
+	word = (word & 0x33333333) << 2 | (word >> 2 & 0x33333333);
+	word = (word & 0x0f0f0f0f) << 4 | (word >> 4 & 0x0f0f0f0f);
+	return __builtin_bswap32(word);
+}
+
+/*
+ * Takes the service port's next turn. The rows have theirs one after the other, and a weighted row's two endpoints share its turns as
+ * its threshold says: in each cycle it is held against the next number of the van der Corput sequence (the cycle's number with its
+ * bits reversed). Any 2^k cycles in a row that begin at a multiple of 2^k have numbers 2^(32-k) apart.
+ */
+static __always_inline bool take_turn(__u32 id, __u32 rows, __u32 *row, __u32 *number)
+{
+	__u64 *given = bpf_map_lookup_elem(&turns, &id);
+	__u64 turn;
+
+	if (!given)
+		return false;
+	turn = __sync_fetch_and_add(given, 1);
+	*row = turn % rows;
+	*number = reverse_bits(turn / rows);
+	return true;
+}
+
+static __always_inline bool pick_entry(void *record, __u32 count, __u32 id, bool in_turn,
+				       __u32 *endpoint)
 {
 	bool weighted = count & TIER_WEIGHTED;
-	__u32 position = random_below(count & ~TIER_FLAGS) << weighted;
-	struct record_entry *entry = bpf_map_lookup_elem(record, &position);
+	__u32 rows = count & ~TIER_FLAGS, row, number, position;
+	struct record_entry *entry;
 	__u64 word;
 
+	if (!in_turn)
+		row = random_below(rows);
+	else if (!take_turn(id, rows, &row, &number))
+		return false;
+	position = row << weighted;
+	entry = bpf_map_lookup_elem(record, &position);
 	if (!entry)
 		return false;
 	word = load_word(entry);
-	if (weighted && bpf_get_prandom_u32() >= (__u32)word) {
+	if (weighted && (in_turn ? number : bpf_get_prandom_u32()) >= (__u32)word) {
 		position += 1;
 		entry = bpf_map_lookup_elem(record, &position);
 		if (!entry)
@@ -247,8 +282,8 @@ static __always_inline void before_record(void)
 }
 #endif
 
-/* Chooses one of the tier's endpoints by weight. */
-static __always_inline bool pick(__u64 tier, struct backend *to)
+/* Chooses one of the tier's endpoints by weight. @id, @in_turn: as judge() gives them */
+static __always_inline bool pick(__u64 tier, __u32 id, bool in_turn, struct backend *to)
 {
 	__u32 slot = tier, index;
 	struct endpoint *endpoint;
@@ -256,7 +291,7 @@ static __always_inline bool pick(__u64 tier, struct backend *to)
 
 	before_record();
 	record = bpf_map_lookup_elem(&records, &slot);
-	if (!record || !pick_entry(record, tier >> 32, &index))
+	if (!record || !pick_entry(record, tier >> 32, id, in_turn, &index))
 		goto broken;
 	endpoint = bpf_map_lookup_elem(&endpoints, &index);
 	if (!endpoint || !endpoint->generation)

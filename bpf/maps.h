@@ -88,6 +88,17 @@ struct {
 } refusals SEC(".maps");
 
 /*
+ * How many turns each service port has given (SERVICE_ROUND_ROBIN). Written by connect and sendmsg; nobody else reads it, and it never
+ * starts anew: any number is a turn.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} turns SEC(".maps");
+
+/*
  * Which endpoints fail, by endpoint index: written by sockops and sock_release. Counted anew where the index has become another
  * endpoint's. Element 0: failures.h.
  */

@@ -87,11 +87,12 @@ struct service_port {
 
 enum service_flag {
 	SERVICE_LEAVE = 1, /* the destination stays as it is */
+	SERVICE_ROUND_ROBIN = 2, /* endpoints are chosen in turn, else at random */
 };
 
 /*
  * An entry of a record. Unweighted: {0, endpoint}. Weighted: row i is entries 2i {threshold, endpoint} and
- * 2i+1 {0, alias endpoint}: a random number below the threshold picks the first.
+ * 2i+1 {0, alias endpoint}: a number below the threshold, at random or of the turn, picks the first.
  */
 struct record_entry {
 	__u32 threshold;

@@ -52,7 +52,8 @@ static __always_inline int connect_tcp(struct bpf_sock_addr *ctx, int family,
 	struct backend backend = {};
 	__u64 tier = 0;
 	__u32 id;
-	enum verdict verdict = judge(to, &id, &tier);
+	bool in_turn = false;
+	enum verdict verdict = judge(to, &id, &tier, &in_turn);
 
 	if (verdict != VERDICT_LEAVE && is_exempt(ctx)) {
 		count(COUNTER_EXEMPT);
@@ -62,7 +63,7 @@ static __always_inline int connect_tcp(struct bpf_sock_addr *ctx, int family,
 		forget_peer(cookie);
 		return ALLOW;
 	}
-	if (verdict == VERDICT_REFUSE || !pick(tier, &backend)) {
+	if (verdict == VERDICT_REFUSE || !pick(tier, id, in_turn, &backend)) {
 		count_refusal(to, id);
 		return refuse(EHOSTUNREACH);
 	}
@@ -90,7 +91,8 @@ static __always_inline int connect_udp(struct bpf_sock_addr *ctx, int family,
 	struct backend backend = {};
 	__u64 tier = 0;
 	__u32 id;
-	enum verdict verdict = judge(to, &id, &tier);
+	bool in_turn = false;
+	enum verdict verdict = judge(to, &id, &tier, &in_turn);
 	bool had_peer;
 
 	if (verdict != VERDICT_LEAVE && is_exempt(ctx)) {
@@ -107,7 +109,7 @@ static __always_inline int connect_udp(struct bpf_sock_addr *ctx, int family,
 		return ALLOW;
 	}
 	if (is_new(ctx, had_peer) || !reuse_sent(cookie, to, &backend)) {
-		if (verdict == VERDICT_REFUSE || !pick(tier, &backend)) {
+		if (verdict == VERDICT_REFUSE || !pick(tier, id, in_turn, &backend)) {
 			count_refusal(to, id);
 			return refuse(EHOSTUNREACH);
 		}
@@ -137,7 +139,8 @@ static __always_inline int send_udp(struct bpf_sock_addr *ctx, int family,
 	struct backend backend = {};
 	__u64 tier = 0;
 	__u32 id;
-	enum verdict verdict = judge(to, &id, &tier);
+	bool in_turn = false;
+	enum verdict verdict = judge(to, &id, &tier, &in_turn);
 
 	if (verdict != VERDICT_LEAVE && is_exempt(ctx)) {
 		count(COUNTER_EXEMPT);
@@ -149,7 +152,7 @@ static __always_inline int send_udp(struct bpf_sock_addr *ctx, int family,
 	}
 	if (!(find_peer(cookie, &peer) && reuse_peer(&peer, to, &backend)) &&
 	    !reuse_sent(cookie, to, &backend)) {
-		if (verdict == VERDICT_REFUSE || !pick(tier, &backend)) {
+		if (verdict == VERDICT_REFUSE || !pick(tier, id, in_turn, &backend)) {
 			count_refusal(to, id);
 			return refuse(EHOSTUNREACH);
 		}

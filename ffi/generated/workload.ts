@@ -4,7 +4,7 @@
 import { type Codec, fit, fitWord, readBytes, readWords, writeBytes, writeWords, writeZeros } from "../codec.ts";
 
 /** Hash of the layouts of all maps but the sockets': the `v<schema>` of the pin directory. */
-export const schema = "4b7215edc67a";
+export const schema = "210b795bc9f4";
 
 /** Hash of the layouts of the per-socket maps, which outlive the generations of the others. */
 export const socketSchema = "bb6380dcc58c";
@@ -19,6 +19,7 @@ export const meshMaps = [
   "endpoints",
   "endpoint_hits",
   "refusals",
+  "turns",
   "connect_failures",
   "failure_events",
   "counters",
@@ -43,6 +44,7 @@ export const mapTypes = {
   endpoints: 2,
   endpoint_hits: 2,
   refusals: 2,
+  turns: 2,
   connect_failures: 2,
   failure_events: 27,
   counters: 6,
@@ -538,6 +540,7 @@ export const tierFlag = {
 /** `enum service_flag` */
 export const serviceFlag = {
   SERVICE_LEAVE: 1,
+  SERVICE_ROUND_ROBIN: 2,
 } as const;
 
 /** `enum endpoint_flag` */

@@ -23,7 +23,7 @@ import { copyOuterMap, createOuterMap } from "../records/mod.ts";
 /** Entries of each map that has a size. */
 export interface MeshSizes {
   readonly frontends: number;
-  /** Service ports; `refusals` has as many. */
+  /** Service ports; `refusals` and `turns` have as many. */
   readonly services: number;
   /** `endpoint_hits` and `connect_failures` have as many. */
   readonly endpoints: number;
@@ -60,6 +60,7 @@ export interface MeshMaps {
   readonly endpoints: ArrayMap<workload.Endpoint>;
   readonly endpointHits: ArrayMap<bigint>;
   readonly refusals: ArrayMap<bigint>;
+  readonly turns: ArrayMap<bigint>;
   readonly connectFailures: ArrayMap<workload.ConnectFailures>;
   readonly counters: CounterMap;
   readonly eventsFd: number;
@@ -77,6 +78,7 @@ export function mapFds(maps: MeshMaps): ReadonlyMap<typeof workload.meshMaps[num
     ["endpoints", maps.endpoints.fd],
     ["endpoint_hits", maps.endpointHits.fd],
     ["refusals", maps.refusals.fd],
+    ["turns", maps.turns.fd],
     ["connect_failures", maps.connectFailures.fd],
     ["failure_events", maps.failureEventsFd],
     ["counters", maps.counters.fd],
@@ -134,6 +136,7 @@ function typed(shim: Shim, fd: (name: typeof workload.meshMaps[number]) => numbe
     endpoints,
     endpointHits: new ArrayMap(shim, fd("endpoint_hits"), { name: "endpoint_hits", value: u64 }),
     refusals: new ArrayMap(shim, fd("refusals"), { name: "refusals", value: u64 }),
+    turns: new ArrayMap(shim, fd("turns"), { name: "turns", value: u64 }),
     connectFailures: new ArrayMap(shim, fd("connect_failures"), {
       name: "connect_failures",
       value: workload.connectFailures,
@@ -154,6 +157,7 @@ const shapes = {
   endpoints: [4, workload.endpoint.size],
   endpoint_hits: [4, 8],
   refusals: [4, 8],
+  turns: [4, 8],
   connect_failures: [4, workload.connectFailures.size],
   failure_events: [0, 0],
   counters: [4, 8],
@@ -166,6 +170,7 @@ function entriesOf(name: typeof workload.meshMaps[number], sizes: MeshSizes): nu
     case "connect_failures":
       return sizes.endpoints;
     case "refusals":
+    case "turns":
       return sizes.services;
     case "counters":
       return workload.counter.COUNTERS;
@@ -289,7 +294,7 @@ export async function growMeshMaps(
     if (grown.has("services")) maps.services.updateMany([...old.services.entries()]);
     if (grown.has("endpoints")) maps.endpoints.updateMany([...old.endpoints.entries()]);
     if (grown.has("endpoint_hits")) maps.endpointHits.updateMany([...old.endpointHits.entries()]);
-    // What endpoints have failed so far is counted anew (map connect_failures).
+    // What endpoints have failed so far is counted anew (map connect_failures); any number is a turn (map turns).
     if (grown.has("refusals")) maps.refusals.updateMany([...old.refusals.entries()]);
     if (grown.has("records")) await copyOuterMap(old.records, maps.records, threads);
     return maps;

@@ -27,6 +27,8 @@ export interface FoundTier {
 
 export interface FoundServicePort {
   readonly id: number;
+  /** SERVICE_*. */
+  readonly flags: number;
   readonly mapped: boolean;
   /** `null` also where it is damaged. */
   readonly tier: FoundTier | null;
@@ -114,7 +116,7 @@ export function readBack(maps: MeshMaps): Found {
   const used = new Set<number>();
   const named = new Set<number>();
   const damagedSlots = new Map<number, number>();
-  for (const [id, { tier: word }] of maps.services.entries()) {
+  for (const [id, { flags, tier: word }] of maps.services.entries()) {
     const texts = wanted.get(id);
     if (!texts) continue;
     const tier = readTier(maps, records, used, word, endpoints);
@@ -122,6 +124,7 @@ export function readBack(maps: MeshMaps): Found {
     if (damaged) problems.push(`service port ${id} in map services ${tier}`);
     servicePorts.set(id, {
       id,
+      flags,
       mapped: (word.count & workload.tierFlag.TIER_MAPPED) !== 0,
       tier: damaged ? null : tier,
       damaged,

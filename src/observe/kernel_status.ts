@@ -51,6 +51,7 @@ export function meshMapStatuses(maps: MeshMaps, use: MapUse, innerMapBytes: numb
     of("endpoints", use.endpoints, sizes.endpoints),
     of("endpoint_hits", null, sizes.endpoints),
     of("refusals", null, sizes.services),
+    of("turns", null, sizes.services),
     of("connect_failures", null, sizes.endpoints),
     of("failure_events", null, failureEventsSize),
     of("counters", null, workload.counter.COUNTERS),

@@ -192,13 +192,13 @@ describe("xds ads: what is not honoured is said", () => {
     const talk = converse();
     talk.open();
     const names = ["a", "b", "c", "d", "e", "f", "g"];
-    await talk.send("cds", "1", ...names.map((name) => cluster(name)));
+    await talk.send("cds", "1", ...names.map((name) => cluster(name, { lb_policy: 5 })));
     await talk.send("lds", "1", listener("w", "0.0.0.0:80", [http("80")]));
     const hosts = Object.fromEntries(names.map((name, i) => [`10.96.0.${i}`, name]));
     await talk.send("rds", "1", routes("80", hosts));
     assert.ok(
       talk.protocol.notes.includes(
-        "ROUND_ROBIN is not honoured, endpoints are chosen at random by weight: a, b, c, d, e and 2 more",
+        "MAGLEV is not honoured, endpoints are chosen at random by weight: a, b, c, d, e and 2 more",
       ),
     );
   });

@@ -13,7 +13,7 @@ import type { PortCommit, TierCommit } from "./commit.ts";
 import type { Draft } from "./draft.ts";
 import { newEndpoint, retire } from "./endpoints.ts";
 import { editRows, withRows } from "./rows.ts";
-import { editInPlace, planTier, tierWord, writeServicePort } from "./tier.ts";
+import { editInPlace, flagsOf, planTier, tierWord, writeServicePort } from "./tier.ts";
 
 /**
  * Plans an edit of a service that is applied.
@@ -86,11 +86,12 @@ function planPort(draft: Draft, { port, mapped, ranks, tiers: edits }: PortEdit)
   const tiers = edits.map((edit) =>
     planTierEdit(draft, port, edit, rows, edit.rank === before && before !== after)
   );
+  const flags = flagsOf(port.choice);
   writeServicePort(
     draft,
     port.id,
-    tierWord(nearestTier(port), port.mapped > 0),
-    tierWord(tierAfter(port, tiers, after), mapped > 0),
+    { flags, tier: tierWord(nearestTier(port), port.mapped > 0) },
+    { flags, tier: tierWord(tierAfter(port, tiers, after), mapped > 0) },
   );
   return { port, mapped, ranks, tiers };
 }

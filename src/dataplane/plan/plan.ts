@@ -25,7 +25,7 @@ import { type Draft, type Edit, emptyDraft, type Plan, type RecordSource, take }
 import { placeEndpoints, type Previous, retire, retirement } from "./endpoints.ts";
 import { planEdit } from "./edit.ts";
 import { matchTiers, servingTier, tiersOf } from "./match.ts";
-import { planTier, tierWord, writeServicePort } from "./tier.ts";
+import { flagsOf, planTier, tierWord, writeServicePort } from "./tier.ts";
 
 /** What becomes of a service: all of it, what changed of its members, or nothing (`undefined`: it is gone). */
 export type ServiceTarget = DesiredService | ServiceEdit | undefined;
@@ -208,8 +208,11 @@ function planServicePort(
   writeServicePort(
     draft,
     id,
-    kept && tierWord(servingTier(kept), Boolean(kept.mapped)),
-    tierWord(nearestTier({ ranks, tiers }), port.mapped > 0),
+    kept && {
+      flags: "choice" in kept ? flagsOf(kept.choice) : kept.flags,
+      tier: tierWord(servingTier(kept), Boolean(kept.mapped)),
+    },
+    { flags: flagsOf(port.choice), tier: tierWord(nearestTier({ ranks, tiers }), port.mapped > 0) },
   );
   const { choice, connectionLimit } = port;
   return { id, mapped: port.mapped, ranks, tiers, choice, connectionLimit };

@@ -3,6 +3,7 @@
 import { workload } from "../../../ffi/mod.ts";
 import { capacityFor } from "../../records/mod.ts";
 import { buildAliasTable } from "../alias_table.ts";
+import type { Choice } from "../../mesh/mod.ts";
 import type { AppliedEndpoint, AppliedTier } from "../applied.ts";
 import type { Draft } from "./draft.ts";
 import type { PreviousRow, PreviousTier } from "./endpoints.ts";
@@ -28,19 +29,21 @@ export function tierWord(
   return { slot: tier?.slot ?? 0, count: ((tier?.rows.length ?? 0) | flags) >>> 0 };
 }
 
-/** Plans a service port's word, where it changes. @param before `undefined`: the id is new */
+/** A service port's flags. Whatever tier word they meet in the kernel, they are valid with it. */
+export function flagsOf(choice: Choice): number {
+  return choice.kind === "roundRobin" ? workload.serviceFlag.SERVICE_ROUND_ROBIN : 0;
+}
+
+/** Plans a service port's words, where they change. @param before `undefined`: the id is new */
 export function writeServicePort(
   draft: Draft,
   id: number,
-  before: workload.Tier | undefined,
-  after: workload.Tier,
+  before: workload.ServicePort | undefined,
+  after: workload.ServicePort,
 ): void {
-  if (before?.slot === after.slot && before.count === after.count) return;
-  draft.servicePorts.push({
-    key: id,
-    before: before && { flags: 0, tier: before },
-    after: { flags: 0, tier: after },
-  });
+  const { flags, tier } = after;
+  if (before?.flags === flags && before.tier.slot === tier.slot && before.tier.count === tier.count) return;
+  draft.servicePorts.push({ key: id, before, after });
 }
 
 /**

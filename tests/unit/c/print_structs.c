@@ -274,6 +274,7 @@ static const struct {
 	ENUM(tier_flag, TIER_WEIGHTED),
 	ENUM(tier_flag, TIER_MAPPED),
 	ENUM(service_flag, SERVICE_LEAVE),
+	ENUM(service_flag, SERVICE_ROUND_ROBIN),
 	ENUM(endpoint_flag, ENDPOINT_USABLE),
 	ENUM(flow_role, FLOW_HEAD),
 	ENUM(flow_role, FLOW_SENT),
