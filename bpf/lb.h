@@ -185,26 +185,36 @@ static __always_inline __u32 find_service_port(const struct destination *to)
 	return find_in_range(to);
 }
 
-/* What to do with a destination; the rest is for pick(). */
-static __always_inline enum verdict judge(const struct destination *to, __u32 *id, __u64 *tier,
-					  bool *in_turn)
+/* The service port that a destination leads to, as it was read once. */
+struct route {
+	__u64 tier; /* its word */
+	__u32 id;
+	__u32 limit; /* of connections; 0: none */
+	bool in_turn; /* SERVICE_ROUND_ROBIN */
+};
+
+/* What to do with a destination. */
+static __always_inline enum verdict judge(const struct destination *to, struct route *route)
 {
 	struct service_port *service_port;
 	__u32 count_word;
+	__u64 head;
 
-	*id = find_service_port(to);
-	if (*id == NO_SERVICE_PORT)
+	route->id = find_service_port(to);
+	if (route->id == NO_SERVICE_PORT)
 		return VERDICT_LEAVE;
-	service_port = bpf_map_lookup_elem(&services, id);
+	service_port = bpf_map_lookup_elem(&services, &route->id);
 	if (!service_port) {
 		count(COUNTER_BROKEN);
 		return VERDICT_LEAVE;
 	}
-	if (service_port->flags & SERVICE_LEAVE)
+	head = load_word(&service_port->flags);
+	if (head & SERVICE_LEAVE)
 		return VERDICT_LEAVE;
-	*in_turn = service_port->flags & SERVICE_ROUND_ROBIN;
-	*tier = load_word(&service_port->tier);
-	count_word = *tier >> 32;
+	route->in_turn = head & SERVICE_ROUND_ROBIN;
+	route->limit = head >> 32;
+	route->tier = load_word(&service_port->tier);
+	count_word = route->tier >> 32;
 	if (count_word & ~TIER_FLAGS)
 		return VERDICT_BALANCE;
 	/* glibc's getaddrinfo connects UDP sockets to any port to sort addresses: only what the mesh maps is refused. */
@@ -245,17 +255,17 @@ static __always_inline bool take_turn(__u32 id, __u32 rows, __u32 *row, __u32 *n
 	return true;
 }
 
-static __always_inline bool pick_entry(void *record, __u32 count, __u32 id, bool in_turn,
-				       __u32 *endpoint)
+static __always_inline bool pick_entry(void *record, const struct route *route, __u32 *endpoint)
 {
-	bool weighted = count & TIER_WEIGHTED;
+	__u32 count = route->tier >> 32;
+	bool in_turn = route->in_turn, weighted = count & TIER_WEIGHTED;
 	__u32 rows = count & ~TIER_FLAGS, row, number, position;
 	struct record_entry *entry;
 	__u64 word;
 
 	if (!in_turn)
 		row = random_below(rows);
-	else if (!take_turn(id, rows, &row, &number))
+	else if (!take_turn(route->id, rows, &row, &number))
 		return false;
 	position = row << weighted;
 	entry = bpf_map_lookup_elem(record, &position);
@@ -282,16 +292,16 @@ static __always_inline void before_record(void)
 }
 #endif
 
-/* Chooses one of the tier's endpoints by weight. @id, @in_turn: as judge() gives them */
-static __always_inline bool pick(__u64 tier, __u32 id, bool in_turn, struct backend *to)
+/* Chooses one of the tier's endpoints by weight. */
+static __always_inline bool pick(const struct route *route, struct backend *to)
 {
-	__u32 slot = tier, index;
+	__u32 slot = route->tier, index;
 	struct endpoint *endpoint;
 	void *record;
 
 	before_record();
 	record = bpf_map_lookup_elem(&records, &slot);
-	if (!record || !pick_entry(record, tier >> 32, id, in_turn, &index))
+	if (!record || !pick_entry(record, route, &index))
 		goto broken;
 	endpoint = bpf_map_lookup_elem(&endpoints, &index);
 	if (!endpoint || !endpoint->generation)

@@ -154,6 +154,30 @@ struct {
 	__type(value, struct flow);
 } flows SEC(".maps");
 
+/*
+ * The most connections that a cluster may have, by the limit's id. Written by the agent, read by connect. Pinned with the per-socket
+ * state, which names the ids.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct connection_limit);
+} connection_limits SEC(".maps");
+
+/*
+ * How many it has. The agent puts an element in with 0 before anything names the id, and takes it out after nothing names it and
+ * it is 0; counted by connect and sock_release only.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} active_connections SEC(".maps");
+
 /* Sockets that the agent opened for itself are never rewritten. Written by the agent (by file descriptor), gone with the socket. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);

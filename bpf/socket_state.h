@@ -3,7 +3,7 @@
 #ifndef WEFT_SOCKET_STATE_H
 #define WEFT_SOCKET_STATE_H
 
-#include "lb.h"
+#include "held.h"
 
 /* How many flows sock_release deletes itself; the agent finds the rest by their missing FLOW_HEAD. */
 #define FLOWS_PER_RELEASE 128
@@ -94,7 +94,7 @@ static __always_inline bool find_place(__u64 cookie, struct place *place)
 	place->way = find_way(place->first, cookie);
 	if (place->way >= 0)
 		return true;
-	if (!load_word(&place->first->displaced))
+	if (!*(volatile __u32 *)&place->first->displaced)
 		return false;
 	place->number = second_bucket(cookie);
 	place->bucket = bucket_at(place->number);
@@ -151,9 +151,21 @@ static __always_inline bool find_peer(__u64 cookie, struct socket_peer *to)
 	return to->seal == seal_peer(cookie, to);
 }
 
-/* False where there is no room. */
+/* A socket's connection is over: what it held is given back, once. */
+static __always_inline void release_held(__u64 cookie, const struct place *place,
+					 struct socket_peer *peer)
+{
+	/* The place may have been another socket's before. */
+	if (!peer->held || peer->seal != seal_peer(cookie, peer))
+		return;
+	give_back(peer->held);
+	peer->held = 0;
+	__sync_fetch_and_add(&place->first->holders, -1);
+}
+
+/* False where there is no room. @held: as in struct socket_peer */
 static __always_inline bool remember_peer(__u64 cookie, const struct destination *vip,
-					  const struct backend *to)
+					  const struct backend *to, __u32 held)
 {
 	struct place place = {};
 	struct socket_peer *peer;
@@ -163,12 +175,16 @@ static __always_inline bool remember_peer(__u64 cookie, const struct destination
 	peer = peer_at(&place);
 	if (!peer)
 		return false;
+	release_held(cookie, &place, peer);
 	peer->vip = vip->address;
 	peer->backend = to->address;
 	peer->vip_port = vip->port;
 	peer->backend_port = to->port;
 	peer->endpoint = to->endpoint;
 	peer->generation = to->generation;
+	peer->held = held;
+	if (held)
+		__sync_fetch_and_add(&place.first->holders, 1);
 	peer->seal = seal_peer(cookie, peer);
 	peer->unanswered = 0;
 	return true;
@@ -177,10 +193,17 @@ static __always_inline bool remember_peer(__u64 cookie, const struct destination
 static __always_inline void forget_peer(__u64 cookie)
 {
 	struct place place = {};
+	struct socket_peer *peer;
 	int way;
 
 	if (!find_place(cookie, &place))
 		return;
+	/* In the cache line that was just read; the peer's own most often is not in the cache. */
+	if (*(volatile __u32 *)&place.first->holders) {
+		peer = peer_at(&place);
+		if (peer)
+			release_held(cookie, &place, peer);
+	}
 	way = place.way;
 	for (int i = 0; i < BUCKET_WAYS; i++)
 		if (i == way)

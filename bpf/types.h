@@ -80,8 +80,9 @@ enum tier_flag {
 };
 
 struct service_port {
+	/* one word: */
 	__u32 flags; /* SERVICE_* */
-	__u32 zero;
+	__u32 limit; /* key in `connection_limits`; 0: none */
 	struct tier tier;
 };
 
@@ -115,12 +116,19 @@ enum endpoint_flag {
 	ENDPOINT_USABLE = 1,
 };
 
+/* One word. As in `frontends` it says whose it is: `tag` is the limit's id, tied to `most`. */
+struct connection_limit {
+	__u32 most; /* connections at a time */
+	__u32 tag;
+} __attribute__((aligned(8)));
+
 /*
  * Which sockets have their peer in `socket_peers`, by cookie: way w of bucket b is peer b * BUCKET_WAYS + w. One cache line, so
  * that finding nothing costs little.
  */
 struct socket_bucket {
-	__u64 displaced; /* how many found this bucket full and are in their second one */
+	__u32 displaced; /* how many found this bucket full and are in their second one */
+	__u32 holders; /* of those whose first bucket this is, how many hold something: socket_peer.held */
 	__u64 cookies
 		[7]; /* 0: free; a socket takes a way by compare-and-exchange and is then its only writer */
 };
@@ -136,7 +144,7 @@ struct socket_peer {
 	__be16 backend_port;
 	__u32 endpoint;
 	__u32 generation;
-	__u32 zero;
+	__u32 held; /* the limit that the connection counts under; 0: none */
 	/* Outside the seal: the cookie of the socket whose SYN nobody answered in time; sockops sets it, connect clears it. */
 	__u64 unanswered;
 }; /* a cache line in all */
@@ -174,6 +182,7 @@ struct refusal_event {
 	__be16 port;
 	__u16 protocol;
 	__u32 pid; /* of the process (tgid), in the agent's first namespace */
+	__u32 limit; /* the one that is reached; 0: no endpoint may be used */
 	__u8 command[16];
 };
 
@@ -229,6 +238,8 @@ enum counter {
 	COUNTER_ENDPOINT_UNREACHABLE,
 	COUNTER_ENDPOINT_GIVEN_UP,
 	COUNTER_FAILURE_EVENTS_LOST, /* the ring was full: it is told again after as many more failures */
+	COUNTER_TCP_OVER_LIMIT, /* of those in COUNTER_TCP_REFUSED: the limit of connections was reached */
+	COUNTER_NOT_LIMITED, /* of those in COUNTER_STATE_FULL: under a limit, which cannot count them */
 	COUNTERS,
 };
 

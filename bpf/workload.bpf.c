@@ -46,14 +46,24 @@ static __always_inline void rewrite(struct bpf_sock_addr *ctx, int family,
 	ctx->user_port = port;
 }
 
+/* A connect that weft refuses ends what the socket had before. @limit: the one that is reached, or 0 */
+static __always_inline int refuse_tcp(const struct destination *to, __u64 cookie, __u32 id,
+				      __u32 limit)
+{
+	forget_peer(cookie);
+	if (limit)
+		count(COUNTER_TCP_OVER_LIMIT);
+	count_refusal(to, id, limit);
+	return refuse(limit ? ECONNREFUSED : EHOSTUNREACH);
+}
+
 static __always_inline int connect_tcp(struct bpf_sock_addr *ctx, int family,
 				       const struct destination *to, __u64 cookie)
 {
 	struct backend backend = {};
-	__u64 tier = 0;
-	__u32 id;
-	bool in_turn = false;
-	enum verdict verdict = judge(to, &id, &tier, &in_turn);
+	struct route route = {};
+	__u32 held = 0;
+	enum verdict verdict = judge(to, &route);
 
 	if (verdict != VERDICT_LEAVE && is_exempt(ctx)) {
 		count(COUNTER_EXEMPT);
@@ -63,12 +73,21 @@ static __always_inline int connect_tcp(struct bpf_sock_addr *ctx, int family,
 		forget_peer(cookie);
 		return ALLOW;
 	}
-	if (verdict == VERDICT_REFUSE || !pick(tier, id, in_turn, &backend)) {
-		count_refusal(to, id);
-		return refuse(EHOSTUNREACH);
+	if (verdict == VERDICT_REFUSE || !pick(&route, &backend))
+		return refuse_tcp(to, cookie, route.id, 0);
+	if (route.limit) {
+		/* The kernel runs this with the socket locked. What it holds of an earlier connect is free for this one. */
+		forget_peer(cookie);
+		if (!take_connection(route.limit, &held))
+			return refuse_tcp(to, cookie, route.id, route.limit);
 	}
-	if (!remember_peer(cookie, to, &backend))
+	if (!remember_peer(cookie, to, &backend, held)) {
+		/* Nobody would know when it ends. */
+		give_back(held);
 		count(COUNTER_STATE_FULL);
+		if (route.limit)
+			count(COUNTER_NOT_LIMITED);
+	}
 	rewrite(ctx, family, &backend.address, backend.port);
 	count(COUNTER_TCP_BALANCED);
 	count_hit(backend.endpoint);
@@ -89,10 +108,8 @@ static __always_inline int connect_udp(struct bpf_sock_addr *ctx, int family,
 {
 	struct socket_peer peer = {};
 	struct backend backend = {};
-	__u64 tier = 0;
-	__u32 id;
-	bool in_turn = false;
-	enum verdict verdict = judge(to, &id, &tier, &in_turn);
+	struct route route = {};
+	enum verdict verdict = judge(to, &route);
 	bool had_peer;
 
 	if (verdict != VERDICT_LEAVE && is_exempt(ctx)) {
@@ -109,8 +126,8 @@ static __always_inline int connect_udp(struct bpf_sock_addr *ctx, int family,
 		return ALLOW;
 	}
 	if (is_new(ctx, had_peer) || !reuse_sent(cookie, to, &backend)) {
-		if (verdict == VERDICT_REFUSE || !pick(tier, id, in_turn, &backend)) {
-			count_refusal(to, id);
+		if (verdict == VERDICT_REFUSE || !pick(&route, &backend)) {
+			count_refusal(to, route.id, 0);
 			return refuse(EHOSTUNREACH);
 		}
 		count(COUNTER_UDP_BALANCED);
@@ -126,7 +143,7 @@ static __always_inline int connect_udp(struct bpf_sock_addr *ctx, int family,
 		};
 		remember_sent(cookie, &peer.vip, peer.vip_port, &old);
 	}
-	if (!remember_peer(cookie, to, &backend))
+	if (!remember_peer(cookie, to, &backend, 0))
 		count(COUNTER_STATE_FULL);
 	rewrite(ctx, family, &backend.address, backend.port);
 	return ALLOW;
@@ -137,10 +154,8 @@ static __always_inline int send_udp(struct bpf_sock_addr *ctx, int family,
 {
 	struct socket_peer peer = {};
 	struct backend backend = {};
-	__u64 tier = 0;
-	__u32 id;
-	bool in_turn = false;
-	enum verdict verdict = judge(to, &id, &tier, &in_turn);
+	struct route route = {};
+	enum verdict verdict = judge(to, &route);
 
 	if (verdict != VERDICT_LEAVE && is_exempt(ctx)) {
 		count(COUNTER_EXEMPT);
@@ -152,8 +167,8 @@ static __always_inline int send_udp(struct bpf_sock_addr *ctx, int family,
 	}
 	if (!(find_peer(cookie, &peer) && reuse_peer(&peer, to, &backend)) &&
 	    !reuse_sent(cookie, to, &backend)) {
-		if (verdict == VERDICT_REFUSE || !pick(tier, id, in_turn, &backend)) {
-			count_refusal(to, id);
+		if (verdict == VERDICT_REFUSE || !pick(&route, &backend)) {
+			count_refusal(to, route.id, 0);
 			return refuse(EHOSTUNREACH);
 		}
 		if (!remember_sent(cookie, &to->address, to->port, &backend))

@@ -13,7 +13,14 @@ const objectFile = `${root}build/workload.bpf.o`;
 const generatedFile = `${root}ffi/generated/workload.ts`;
 
 /** Maps whose layout has a version of its own: per-socket state outlives the generations of all others. */
-const socketMaps = ["socket_buckets", "socket_peers", "flows", "exempt_sockets"];
+const socketMaps = [
+  "socket_buckets",
+  "socket_peers",
+  "flows",
+  "connection_limits",
+  "active_connections",
+  "exempt_sockets",
+];
 
 type Types = ReadonlyMap<number, BtfType>;
 

@@ -4,10 +4,10 @@
 import { type Codec, fit, fitWord, readBytes, readWords, writeBytes, writeWords, writeZeros } from "../codec.ts";
 
 /** Hash of the layouts of all maps but the sockets': the `v<schema>` of the pin directory. */
-export const schema = "210b795bc9f4";
+export const schema = "4cdde578a338";
 
 /** Hash of the layouts of the per-socket maps, which outlive the generations of the others. */
-export const socketSchema = "bb6380dcc58c";
+export const socketSchema = "67d7b1f597e9";
 
 /** The maps of one generation. */
 export const meshMaps = [
@@ -31,6 +31,8 @@ export const socketMaps = [
   "socket_buckets",
   "socket_peers",
   "flows",
+  "connection_limits",
+  "active_connections",
   "exempt_sockets",
 ] as const;
 
@@ -51,6 +53,8 @@ export const mapTypes = {
   socket_buckets: 2,
   socket_peers: 2,
   flows: 1,
+  connection_limits: 1,
+  active_connections: 1,
   exempt_sockets: 24,
   events: 27,
 } as const;
@@ -181,6 +185,8 @@ export const range: Codec<Range> = {
 export interface ServicePort {
   /** 32 bits. */
   readonly flags: number;
+  /** 32 bits. */
+  readonly limit: number;
   readonly tier: Tier;
 }
 
@@ -188,12 +194,13 @@ export const servicePort: Codec<ServicePort> = {
   size: 16,
   read: (view, at) => ({
     flags: view.getUint32(at + 0, true),
+    limit: view.getUint32(at + 4, true),
     tier: tier.read(view, at + 8),
   }),
   write: (view, at, value) => {
     view.setUint32(at + 0, fit(value.flags, 32, "service_port.flags"), true);
+    view.setUint32(at + 4, fit(value.limit, 32, "service_port.limit"), true);
     tier.write(view, at + 8, value.tier);
-    writeZeros(view, at + 4, 4);
   },
 };
 
@@ -267,8 +274,10 @@ export const connectFailures: Codec<ConnectFailures> = {
 
 /** `struct socket_bucket`, 64 bytes. */
 export interface SocketBucket {
-  /** 64 bits. */
-  readonly displaced: bigint;
+  /** 32 bits. */
+  readonly displaced: number;
+  /** 32 bits. */
+  readonly holders: number;
   /** 7 numbers of 64 bits. */
   readonly cookies: readonly bigint[];
 }
@@ -276,11 +285,13 @@ export interface SocketBucket {
 export const socketBucket: Codec<SocketBucket> = {
   size: 64,
   read: (view, at) => ({
-    displaced: view.getBigUint64(at + 0, true),
+    displaced: view.getUint32(at + 0, true),
+    holders: view.getUint32(at + 4, true),
     cookies: readWords(view, at + 8, 7),
   }),
   write: (view, at, value) => {
-    view.setBigUint64(at + 0, fitWord(value.displaced, "socket_bucket.displaced"), true);
+    view.setUint32(at + 0, fit(value.displaced, 32, "socket_bucket.displaced"), true);
+    view.setUint32(at + 4, fit(value.holders, 32, "socket_bucket.holders"), true);
     writeWords(view, at + 8, 7, value.cookies, "socket_bucket.cookies");
   },
 };
@@ -301,6 +312,8 @@ export interface SocketPeer {
   readonly endpoint: number;
   /** 32 bits. */
   readonly generation: number;
+  /** 32 bits. */
+  readonly held: number;
   /** 64 bits. */
   readonly unanswered: bigint;
 }
@@ -315,6 +328,7 @@ export const socketPeer: Codec<SocketPeer> = {
     backendPort: view.getUint16(at + 42, false),
     endpoint: view.getUint32(at + 44, true),
     generation: view.getUint32(at + 48, true),
+    held: view.getUint32(at + 52, true),
     unanswered: view.getBigUint64(at + 56, true),
   }),
   write: (view, at, value) => {
@@ -325,8 +339,8 @@ export const socketPeer: Codec<SocketPeer> = {
     view.setUint16(at + 42, fit(value.backendPort, 16, "socket_peer.backend_port"), false);
     view.setUint32(at + 44, fit(value.endpoint, 32, "socket_peer.endpoint"), true);
     view.setUint32(at + 48, fit(value.generation, 32, "socket_peer.generation"), true);
+    view.setUint32(at + 52, fit(value.held, 32, "socket_peer.held"), true);
     view.setBigUint64(at + 56, fitWord(value.unanswered, "socket_peer.unanswered"), true);
-    writeZeros(view, at + 52, 4);
   },
 };
 
@@ -404,6 +418,26 @@ export const flow: Codec<Flow> = {
   },
 };
 
+/** `struct connection_limit`, 8 bytes. */
+export interface ConnectionLimit {
+  /** 32 bits. */
+  readonly most: number;
+  /** 32 bits. */
+  readonly tag: number;
+}
+
+export const connectionLimit: Codec<ConnectionLimit> = {
+  size: 8,
+  read: (view, at) => ({
+    most: view.getUint32(at + 0, true),
+    tag: view.getUint32(at + 4, true),
+  }),
+  write: (view, at, value) => {
+    view.setUint32(at + 0, fit(value.most, 32, "connection_limit.most"), true);
+    view.setUint32(at + 4, fit(value.tag, 32, "connection_limit.tag"), true);
+  },
+};
+
 /** `struct record_entry`, 8 bytes. */
 export interface RecordEntry {
   /** 32 bits. */
@@ -424,7 +458,7 @@ export const recordEntry: Codec<RecordEntry> = {
   },
 };
 
-/** `struct refusal_event`, 40 bytes. */
+/** `struct refusal_event`, 44 bytes. */
 export interface RefusalEvent {
   /** 16 bytes in network order, IPv4 as IPv4-mapped. */
   readonly address: Uint8Array;
@@ -434,25 +468,29 @@ export interface RefusalEvent {
   readonly protocol: number;
   /** 32 bits. */
   readonly pid: number;
+  /** 32 bits. */
+  readonly limit: number;
   /** 16 bytes. */
   readonly command: Uint8Array;
 }
 
 export const refusalEvent: Codec<RefusalEvent> = {
-  size: 40,
+  size: 44,
   read: (view, at) => ({
     address: readBytes(view, at + 0, 16),
     port: view.getUint16(at + 16, false),
     protocol: view.getUint16(at + 18, true),
     pid: view.getUint32(at + 20, true),
-    command: readBytes(view, at + 24, 16),
+    limit: view.getUint32(at + 24, true),
+    command: readBytes(view, at + 28, 16),
   }),
   write: (view, at, value) => {
     writeBytes(view, at + 0, 16, value.address, "refusal_event.address");
     view.setUint16(at + 16, fit(value.port, 16, "refusal_event.port"), false);
     view.setUint16(at + 18, fit(value.protocol, 16, "refusal_event.protocol"), true);
     view.setUint32(at + 20, fit(value.pid, 32, "refusal_event.pid"), true);
-    writeBytes(view, at + 24, 16, value.command, "refusal_event.command");
+    view.setUint32(at + 24, fit(value.limit, 32, "refusal_event.limit"), true);
+    writeBytes(view, at + 28, 16, value.command, "refusal_event.command");
   },
 };
 
@@ -572,5 +610,7 @@ export const counter = {
   COUNTER_ENDPOINT_UNREACHABLE: 12,
   COUNTER_ENDPOINT_GIVEN_UP: 13,
   COUNTER_FAILURE_EVENTS_LOST: 14,
-  COUNTERS: 15,
+  COUNTER_TCP_OVER_LIMIT: 15,
+  COUNTER_NOT_LIMITED: 16,
+  COUNTERS: 17,
 } as const;

@@ -128,7 +128,12 @@ export async function runAgent(
     for (const name of foreignLayouts(paths)) removePins(`${paths.root}/${name}`);
     log.info("serving", { cgroup: options.cgroup, pinRoot: paths.root, socket: runtime.socket });
 
-    const watched = refusals = watchRefusals(shim, datapath.maps!.eventsFd, log);
+    const watched = refusals = watchRefusals(
+      shim,
+      datapath.maps!.eventsFd,
+      log,
+      (id) => datapath.applied.limits.byId.get(id),
+    );
     timers.push(setInterval(() => watched.read(), refusalsEveryMs));
     if (outlierSettings) watchConnects(outlierSettings);
     timers.push(setInterval(() => sweep(datapath, log), sweepEveryMs));

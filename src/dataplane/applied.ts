@@ -3,6 +3,7 @@
 import type { Choice, ConnectionLimit, ServiceKey } from "../mesh/mod.ts";
 import { createIndexAllocator, type IndexAllocator } from "../records/mod.ts";
 import type { DesiredEndpoint, DesiredFrontend } from "./desired.ts";
+import { emptyLimits, type Limits } from "./limits.ts";
 
 /** An endpoint with its place in map `endpoints`. */
 export interface AppliedEndpoint {
@@ -35,6 +36,8 @@ export interface AppliedServicePort {
   /** As they were planned; only a plan of the whole service changes them. */
   readonly choice: Choice;
   readonly connectionLimit: ConnectionLimit | null;
+  /** The limit's id; 0: none. */
+  readonly limit: number;
 }
 
 /** The rank that connections go to: the highest of which there is anybody. */
@@ -77,6 +80,8 @@ export interface Applied {
   /** The id of each range that was ever programmed (`address/length`): none is used again for another. */
   readonly rangeIds: Map<string, number>;
   readonly nextRangeId: { value: number };
+  /** Of connections, by cluster. */
+  readonly limits: Limits;
   /** The generation that each endpoint index had last. */
   readonly generations: Map<number, number>;
   /** The generation of indexes that were never used: random, so that no socket's state of another life matches. */
@@ -89,7 +94,7 @@ const firstServicePortId = 2;
 /** Endpoint 0 is nobody (bpf/types.h). */
 const firstEndpointIndex = 1;
 
-export function emptyApplied(): Applied {
+export function emptyApplied(limits: Limits = emptyLimits()): Applied {
   return {
     services: new Map(),
     frontendCount: { value: 0 },
@@ -97,6 +102,7 @@ export function emptyApplied(): Applied {
     endpointIndexes: createIndexAllocator(firstEndpointIndex),
     rangeIds: new Map(),
     nextRangeId: { value: 0 },
+    limits,
     generations: new Map(),
     firstGeneration: crypto.getRandomValues(new Uint32Array(1))[0],
   };

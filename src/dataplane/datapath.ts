@@ -9,6 +9,7 @@ import type { ServiceKey } from "../mesh/mod.ts";
 import { createRecordPool, type RecordPool, takesRecords, type Watermarks } from "../records/mod.ts";
 import { type Applied, emptyApplied } from "./applied.ts";
 import { flush, waitGracePeriod } from "./flush.ts";
+import { readLimits, removeIdleLimits } from "./limits.ts";
 import {
   closeMeshMaps,
   createMeshMaps,
@@ -133,7 +134,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     const found = maps && readBack(maps);
     // An agent that was killed may have changed `frontends` only, and there may be lines of what is gone.
     maps?.frontendLines.fill([...maps.frontends.entries()]);
-    const applied = emptyApplied();
+    const applied = emptyApplied(readLimits(sockets));
     for (const [range, id] of found?.ranges ?? []) applied.rangeIds.set(range, id);
     applied.nextRangeId.value = found?.nextRangeId ?? 0;
     hasRanges ||= applied.rangeIds.size > 0;
@@ -285,10 +286,24 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     object = loaded;
   }
 
+  /** Limits do not move to a larger map: sockets refer to the one that is there. */
+  function ensureLimits(): void {
+    const { byId, idle } = state.applied.limits;
+    const most = sockets.connectionLimits.info().maxEntries;
+    if (byId.size <= most) return;
+    removeIdleLimits(sockets, state.applied.limits);
+    if (byId.size <= most) return;
+    throw new Error(
+      `map connection_limits has room for ${most} clusters, and ${byId.size} need it (${idle.size} of them only until the ` +
+        "connections that count under them are closed): take max_connections from clusters that can do without",
+    );
+  }
+
   /** Moves to larger maps where this plan, or the spares that it asks for, need them. */
   async function ensureRoom(plan: Plan): Promise<MeshSizes | undefined> {
     const needed = neededSizes(state.applied, state.pool, plan, state.found);
     const have = maps?.sizes ?? options.sizes;
+    ensureLimits();
     if (needed.records > Math.max(options.maxRecords, have.records)) {
       throw new Error(
         `map records needs ${needed.records} slots, and may have ${options.maxRecords}: raise --max-records`,
@@ -354,7 +369,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
         throw error;
       }
       if (!isEmpty(plan)) {
-        const target = { maps: maps!, pool: state.pool, applied: state.applied, gracePeriod };
+        const target = { maps: maps!, sockets, pool: state.pool, applied: state.applied, gracePeriod };
         const release = await flush(target, plan);
         owed.push(release);
       } else {
@@ -396,6 +411,8 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
       closeFd(shim, sockets.buckets.fd);
       closeFd(shim, sockets.peers.fd);
       closeFd(shim, sockets.flows.fd);
+      closeFd(shim, sockets.connectionLimits.fd);
+      closeFd(shim, sockets.activeConnections.fd);
       if (sockets.exemptFd !== undefined) closeFd(shim, sockets.exemptFd);
     },
   };

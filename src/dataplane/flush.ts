@@ -8,8 +8,10 @@ import type { Applied } from "./applied.ts";
 import type { DesiredFrontend } from "./desired.ts";
 import { frontendKey, rangeKeyOf } from "./frontend_key.ts";
 import { frontendWord, rangeWord } from "./frontend_tag.ts";
+import { removeIdleLimits, restoreLimits, retireLimits, writeLimits } from "./limits.ts";
 import type { MeshMaps } from "./maps.ts";
 import { abandonPlan, commitPlan, type Edit, isFirstUse, type Plan } from "./plan/mod.ts";
+import type { SocketMaps } from "./programs.ts";
 
 /** Undoing failed as well: what the kernel holds is unknown and must be read back. */
 export class KernelStateUnknown extends Error {
@@ -22,6 +24,7 @@ const entriesAtOnce = 4096;
 /** Where a flush writes. */
 export interface FlushTarget {
   readonly maps: MeshMaps;
+  readonly sockets: SocketMaps;
   readonly pool: RecordPool;
   readonly applied: Applied;
   /** Waits until every reader that could have seen an older value is done. */
@@ -41,7 +44,7 @@ export async function waitGracePeriod(shim: Shim): Promise<void> {
  * @throws {KernelStateUnknown} where undoing failed too
  */
 export async function flush(target: FlushTarget, plan: Plan): Promise<() => Promise<void>> {
-  const { maps, pool, applied } = target;
+  const { maps, sockets, pool, applied } = target;
   const undo: (() => void)[] = [];
   const pause = slices();
   // What undoes a step is noted before it: a batch that fails midway has done a part.
@@ -70,6 +73,12 @@ export async function flush(target: FlushTarget, plan: Plan): Promise<() => Prom
       () => pool.write(plan.recordWrites.map((write) => write.after)),
       () =>
         pool.write(plan.recordWrites.map((write) => write.before).filter((write) => write.writes.length > 0)),
+    );
+    const limits = [...plan.limits.values()];
+    await steps(
+      limits,
+      (some) => writeLimits(sockets, some),
+      () => restoreLimits(sockets, limits),
     );
     await steps(
       plan.servicePorts,
@@ -133,14 +142,18 @@ function messageOf(error: unknown): string {
 
 /** Makes what a plan released usable again. Where it fails it can be tried again. */
 async function release(
-  { pool, applied, gracePeriod }: FlushTarget,
+  { sockets, pool, applied, gracePeriod }: FlushTarget,
   released: Plan["released"],
 ): Promise<void> {
-  if (released.slots.length + released.ids.length + released.indexes.length === 0) return;
+  const { slots, ids, indexes, limits } = released;
+  const isNothing = slots.length + ids.length + indexes.length + limits.length === 0;
+  if (isNothing && applied.limits.idle.size === 0) return;
   await gracePeriod();
-  pool.release(released.slots);
-  for (const id of released.ids) applied.servicePortIds.giveBack(id);
-  for (const index of released.indexes) applied.endpointIndexes.giveBack(index);
+  pool.release(slots);
+  for (const id of ids) applied.servicePortIds.giveBack(id);
+  for (const index of indexes) applied.endpointIndexes.giveBack(index);
+  retireLimits(applied.limits, limits);
+  removeIdleLimits(sockets, applied.limits);
 }
 
 /** An index counts anew when it is given to another endpoint; nothing refers to it now, so the kernel does not count. */

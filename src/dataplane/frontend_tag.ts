@@ -20,6 +20,11 @@ export function rangeWord(key: workload.RangeKey, id: number): workload.Range {
   return { id, tag: (rangeTag(key) ^ tie(id) & 0xffffff00) >>> 0 };
 }
 
+/** A limit's word. Its tag is the limit's id, tied to the most connections: `find_limit()` of bpf/held.h. */
+export function limitWord(id: number, most: number): workload.ConnectionLimit {
+  return { most, tag: (id ^ tie(most)) >>> 0 };
+}
+
 /** What ties a frontend's word to its key: the same as `frontend_tag()` in bpf/lb.h. */
 export function frontendTag(key: workload.FrontendKey): number {
   const words = new DataView(key.address.buffer, key.address.byteOffset, 16);

@@ -217,8 +217,8 @@ export async function createMeshMaps(shim: Shim, sizes: MeshSizes): Promise<Mesh
   const maps = typed(shim, (name) => fds.get(name)!);
   const tier = { slot: 0, count: 0 };
   maps.services.updateMany([
-    [unlistedId, { flags: 0, tier }],
-    [leaveId, { flags: workload.serviceFlag.SERVICE_LEAVE, tier }],
+    [unlistedId, { flags: 0, limit: 0, tier }],
+    [leaveId, { flags: workload.serviceFlag.SERVICE_LEAVE, limit: 0, tier }],
   ]);
   return maps;
 }

@@ -41,6 +41,7 @@ export {
   loadPrograms,
   openSocketMaps,
   probeFeatures,
+  type SocketMaps,
   type SocketSizes,
   socketSizesOf,
 } from "./programs.ts";

@@ -16,6 +16,8 @@ import {
   openProgramById,
   pin,
   type Shim,
+  u32,
+  u64,
   updateLink,
   workload,
 } from "../../ffi/mod.ts";
@@ -33,6 +35,10 @@ export interface SocketMaps {
   readonly buckets: ArrayMap<workload.SocketBucket>;
   readonly peers: ArrayMap<workload.SocketPeer>;
   readonly flows: HashMap<workload.FlowKey, workload.Flow>;
+  /** The most connections that a cluster may have, by the limit's id. */
+  readonly connectionLimits: HashMap<number, workload.ConnectionLimit>;
+  /** How many it has. */
+  readonly activeConnections: HashMap<number, bigint>;
   /** Missing until the first load: libbpf creates it, as it needs type information. */
   readonly exemptFd: number | undefined;
 }
@@ -46,6 +52,10 @@ export interface SocketSizes {
 
 export const defaultSocketSizes: SocketSizes = { peers: 7 * 16_384, flows: 16_384 };
 
+/** How many limits of connections there may be: without preallocation an element takes memory when it is there. */
+const mostConnectionLimits = 16_384;
+const noPreallocation = 1; // BPF_F_NO_PREALLOC
+
 /** Sockets that share one bucket (BUCKET_WAYS in bpf/types.h). */
 const bucketWays = workload.socketBucket.size / 8 - 1;
 
@@ -58,7 +68,7 @@ function bucketsFor(peers: number): number {
 /** Opens the per-socket maps that are pinned, or creates them. Pinned ones keep their size: sockets refer to them. */
 export function openSocketMaps(shim: Shim, directory: string, sizes: SocketSizes): SocketMaps {
   const open = (
-    name: "socket_buckets" | "socket_peers" | "flows",
+    name: "socket_buckets" | "socket_peers" | "flows" | "connection_limits" | "active_connections",
     keySize: number,
     value: { size: number },
     entries: number,
@@ -70,8 +80,9 @@ export function openSocketMaps(shim: Shim, directory: string, sizes: SocketSizes
         keySize,
         valueSize: value.size,
         maxEntries: entries,
+        flags: name === "connection_limits" || name === "active_connections" ? noPreallocation : 0,
       });
-  const { flowKey, flow, socketBucket, socketPeer } = workload;
+  const { connectionLimit, flowKey, flow, socketBucket, socketPeer } = workload;
   const buckets = bucketsFor(sizes.peers);
   return {
     buckets: new ArrayMap(shim, open("socket_buckets", 4, socketBucket, buckets), {
@@ -86,6 +97,16 @@ export function openSocketMaps(shim: Shim, directory: string, sizes: SocketSizes
       name: "flows",
       key: flowKey,
       value: flow,
+    }),
+    connectionLimits: new HashMap(
+      shim,
+      open("connection_limits", 4, connectionLimit, mostConnectionLimits),
+      { name: "connection_limits", key: u32, value: connectionLimit },
+    ),
+    activeConnections: new HashMap(shim, open("active_connections", 4, u64, mostConnectionLimits), {
+      name: "active_connections",
+      key: u32,
+      value: u64,
     }),
     exemptFd: openPin(shim, `${directory}/exempt_sockets`),
   };
@@ -144,6 +165,8 @@ export async function loadPrograms(
   reuse.set("socket_buckets", sockets.buckets.fd);
   reuse.set("socket_peers", sockets.peers.fd);
   reuse.set("flows", sockets.flows.fd);
+  reuse.set("connection_limits", sockets.connectionLimits.fd);
+  reuse.set("active_connections", sockets.activeConnections.fd);
   if (sockets.exemptFd !== undefined) reuse.set("exempt_sockets", sockets.exemptFd);
   const readOnly = new Map([[".rodata.settings", settings]]);
   const workloadObject = await loadObject(shim, object, { reuse, readOnly });

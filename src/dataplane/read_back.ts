@@ -30,6 +30,8 @@ export interface FoundServicePort {
   /** SERVICE_*. */
   readonly flags: number;
   readonly mapped: boolean;
+  /** As in `AppliedServicePort`. */
+  readonly limit: number;
   /** `null` also where it is damaged. */
   readonly tier: FoundTier | null;
   /** Its word names a record that is not there, is too short, or names an endpoint that never was: it is made anew. */
@@ -116,7 +118,7 @@ export function readBack(maps: MeshMaps): Found {
   const used = new Set<number>();
   const named = new Set<number>();
   const damagedSlots = new Map<number, number>();
-  for (const [id, { flags, tier: word }] of maps.services.entries()) {
+  for (const [id, { flags, limit, tier: word }] of maps.services.entries()) {
     const texts = wanted.get(id);
     if (!texts) continue;
     const tier = readTier(maps, records, used, word, endpoints);
@@ -126,6 +128,7 @@ export function readBack(maps: MeshMaps): Found {
       id,
       flags,
       mapped: (word.count & workload.tierFlag.TIER_MAPPED) !== 0,
+      limit,
       tier: damaged ? null : tier,
       damaged,
       damagedSlot: null,

@@ -23,3 +23,4 @@ export {
   type SnapshotEdit,
   vipKey,
 } from "./snapshot.ts";
+export { hashText } from "./_trie.ts";

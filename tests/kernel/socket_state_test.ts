@@ -176,7 +176,7 @@ describeKernel("when the state of connected sockets is nearly full", () => {
   const world = useWorld({ services, args: ["--max-sockets", "256"] });
 
   /** The whole table, as the kernel holds it. */
-  function readBuckets(): { cookies: number; displaced: bigint[] } {
+  function readBuckets(): { cookies: number; displaced: number[] } {
     using shim = openShim();
     using map = new ArrayMap(
       shim,
@@ -189,7 +189,7 @@ describeKernel("when the state of connected sockets is nearly full", () => {
     const buckets = [...map.entries()].map(([, bucket]) => bucket);
     return {
       cookies: buckets.flatMap(({ cookies }) => cookies).filter((cookie) => cookie !== 0n).length,
-      displaced: buckets.map(({ displaced }) => displaced).filter((count) => count !== 0n),
+      displaced: buckets.map(({ displaced }) => displaced).filter((count) => count !== 0),
     };
   }
 

@@ -38,7 +38,7 @@ function setWord(datapath: Datapath, n: number, word: { slot?: number; count?: n
   const { services } = datapath.maps!;
   const { id } = portOf(datapath, n);
   const { flags, tier } = services.lookup(id)!;
-  services.update(id, { flags, tier: { ...tier, ...word } });
+  services.update(id, { flags, limit: 0, tier: { ...tier, ...word } });
 }
 
 /** Fills the inner map in a slot with entries that name endpoints which never were. */

@@ -181,15 +181,15 @@ describe("a value that does not fit", () => {
     );
     const cookies = [0n, 0n, 0n, 0n, 0n, 0n, 0n];
     assert.throws(
-      () => workload.socketBucket.write(view, 0, { displaced: 2n ** 64n, cookies }),
-      /^RangeError: socket_bucket\.displaced: .* 0 to 18446744073709551615, got 18446744073709551616$/,
+      () => workload.socketBucket.write(view, 0, { displaced: 2 ** 32, holders: 0, cookies }),
+      /^RangeError: socket_bucket\.displaced: .* 0 to 4294967295, got 4294967296$/,
     );
     assert.throws(
-      () => workload.socketBucket.write(view, 0, { displaced: 0n, cookies: cookies.with(6, -1n) }),
+      () => workload.socketBucket.write(view, 0, { displaced: 0, holders: 0, cookies: cookies.with(6, -1n) }),
       /^RangeError: socket_bucket\.cookies: .* got -1$/,
     );
     assert.throws(
-      () => workload.socketBucket.write(view, 0, { displaced: 0n, cookies: cookies.slice(1) }),
+      () => workload.socketBucket.write(view, 0, { displaced: 0, holders: 0, cookies: cookies.slice(1) }),
       /^RangeError: socket_bucket\.cookies: expected 7 words, got 6$/,
     );
   });

@@ -167,7 +167,9 @@ describe("xds ads: what is assigned to a service port", () => {
     const { choice, connectionLimit } = assignedOf(talk);
     assert.deepEqual({ choice, connectionLimit }, { choice: { kind: "random" }, connectionLimit: null });
     assert.ok(
-      talk.protocol.notes.includes("max_connections is not honoured: other (7), web (7)"),
+      talk.protocol.notes.includes(
+        "max_connections is not honoured where clusters share traffic by weight: other, web",
+      ),
       talk.protocol.notes.join("\n"),
     );
   });

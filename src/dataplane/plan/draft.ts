@@ -5,6 +5,7 @@ import type { ServiceKey } from "../../mesh/mod.ts";
 import type { IndexAllocator, RecordContent, RecordPool, RecordWrite } from "../../records/mod.ts";
 import type { Applied, AppliedService } from "../applied.ts";
 import type { DesiredFrontend } from "../desired.ts";
+import type { LimitEdit } from "../limits.ts";
 import type { Found, FoundEndpoint } from "../read_back.ts";
 import type { PortCommit } from "./commit.ts";
 
@@ -27,6 +28,8 @@ export interface Plan {
   readonly records: readonly RecordContent[];
   /** Single words of published records. */
   readonly recordWrites: readonly { readonly after: RecordWrite; readonly before: RecordWrite }[];
+  /** By cluster. */
+  readonly limits: ReadonlyMap<string, LimitEdit>;
   readonly servicePorts: readonly Edit<number, workload.ServicePort>[];
   readonly frontends: readonly Edit<DesiredFrontend, number>[];
   /** Ranges (`address/length`) with their ids. */
@@ -39,12 +42,16 @@ export interface Plan {
     readonly slots: readonly number[];
     readonly ids: readonly number[];
     readonly indexes: readonly number[];
+    /** Clusters. */
+    readonly limits: readonly string[];
   };
   /** Taken for this plan. */
   readonly taken: {
     readonly slots: readonly number[];
     readonly ids: readonly number[];
     readonly indexes: readonly number[];
+    /** Clusters. */
+    readonly limits: readonly string[];
   };
   /** What becomes applied; `undefined`: the service is gone. */
   readonly next: ReadonlyMap<ServiceKey, AppliedService | undefined>;
@@ -66,13 +73,14 @@ export interface Draft {
   readonly endpoints: [number, workload.Endpoint][];
   readonly records: RecordContent[];
   readonly recordWrites: { after: RecordWrite; before: RecordWrite }[];
+  readonly limits: Map<string, LimitEdit>;
   readonly servicePorts: Edit<number, workload.ServicePort>[];
   readonly ports: PortCommit[];
   /** By `frontendText`: a frontend may leave one service and come to another in one plan. */
   readonly frontends: Map<string, Edit<DesiredFrontend, number>>;
   readonly retired: [number, workload.Endpoint, workload.Endpoint][];
-  readonly released: { slots: number[]; ids: number[]; indexes: number[] };
-  readonly taken: { slots: number[]; ids: number[]; indexes: number[] };
+  readonly released: { slots: number[]; ids: number[]; indexes: number[]; limits: string[] };
+  readonly taken: { slots: number[]; ids: number[]; indexes: number[]; limits: string[] };
 }
 
 /** A draft of a plan with nothing in it. */
@@ -86,12 +94,13 @@ export function emptyDraft(applied: Applied, pool: RecordSource, found: Found | 
     endpoints: [],
     records: [],
     recordWrites: [],
+    limits: new Map(),
     servicePorts: [],
     ports: [],
     frontends: new Map(),
     retired: [],
-    released: { slots: [], ids: [], indexes: [] },
-    taken: { slots: [], ids: [], indexes: [] },
+    released: { slots: [], ids: [], indexes: [], limits: [] },
+    taken: { slots: [], ids: [], indexes: [], limits: [] },
   };
 }
 

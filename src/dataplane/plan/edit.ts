@@ -90,8 +90,8 @@ function planPort(draft: Draft, { port, mapped, ranks, tiers: edits }: PortEdit)
   writeServicePort(
     draft,
     port.id,
-    { flags, tier: tierWord(nearestTier(port), port.mapped > 0) },
-    { flags, tier: tierWord(tierAfter(port, tiers, after), mapped > 0) },
+    { flags, limit: port.limit, tier: tierWord(nearestTier(port), port.mapped > 0) },
+    { flags, limit: port.limit, tier: tierWord(tierAfter(port, tiers, after), mapped > 0) },
   );
   return { port, mapped, ranks, tiers };
 }

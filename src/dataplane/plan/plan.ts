@@ -19,12 +19,14 @@ import {
   rangeIdOf,
 } from "../applied.ts";
 import type { DesiredFrontend, DesiredService, DesiredServicePort, ServiceEdit } from "../desired.ts";
+import { leaveLimits, retireLimits } from "../limits.ts";
 import { leaveId, unlistedId } from "../maps.ts";
 import type { Found } from "../read_back.ts";
 import { type Draft, type Edit, emptyDraft, type Plan, type RecordSource, take } from "./draft.ts";
 import { placeEndpoints, type Previous, retire, retirement } from "./endpoints.ts";
 import { planEdit } from "./edit.ts";
 import { matchTiers, servingTier, tiersOf } from "./match.ts";
+import { limitIdOf, planLimits } from "./limits.ts";
 import { flagsOf, planTier, tierWord, writeServicePort } from "./tier.ts";
 
 /** What becomes of a service: all of it, what changed of its members, or nothing (`undefined`: it is gone). */
@@ -33,7 +35,8 @@ export type ServiceTarget = DesiredService | ServiceEdit | undefined;
 /** Whether there is nothing to write. */
 export function isEmpty(plan: Plan): boolean {
   return plan.endpoints.length + plan.records.length + plan.recordWrites.length + plan.servicePorts.length +
-      plan.frontends.length + plan.retired.length + plan.released.slots.length === 0;
+      plan.frontends.length + plan.retired.length + plan.limits.size + plan.released.slots.length +
+      plan.released.limits.length === 0;
 }
 
 /**
@@ -93,6 +96,8 @@ export function abandonPlan(
   pool.release(plan.taken.slots);
   for (const id of plan.taken.ids) applied.servicePortIds.giveBack(id);
   for (const index of plan.taken.indexes) applied.endpointIndexes.giveBack(index);
+  leaveLimits(applied.limits, plan.taken.limits);
+  retireLimits(applied.limits, plan.taken.limits);
 }
 
 function planService(
@@ -101,6 +106,7 @@ function planService(
   desired: DesiredService | undefined,
 ): AppliedService | undefined {
   const servicePorts = new Map<string, AppliedServicePort>();
+  planLimits(draft, before, desired);
   const targets = targetsOf(desired);
   const left = idsLeft(before, targets);
   for (const port of desired?.servicePorts ?? []) {
@@ -203,6 +209,8 @@ function planServicePort(
   const ranks = new Map(
     port.tiers.map(({ rank, endpoints, portless }) => [rank, endpoints.length + portless]),
   );
+  const { choice, connectionLimit } = port;
+  const limit = limitIdOf(draft.applied, connectionLimit);
   const tiers = planTiers(draft, previous?.port, kept, port);
   if (previous && !kept) releaseServicePort(draft, previous.port);
   writeServicePort(
@@ -210,12 +218,12 @@ function planServicePort(
     id,
     kept && {
       flags: "choice" in kept ? flagsOf(kept.choice) : kept.flags,
+      limit: kept.limit,
       tier: tierWord(servingTier(kept), Boolean(kept.mapped)),
     },
-    { flags: flagsOf(port.choice), tier: tierWord(nearestTier({ ranks, tiers }), port.mapped > 0) },
+    { flags: flagsOf(port.choice), limit, tier: tierWord(nearestTier({ ranks, tiers }), port.mapped > 0) },
   );
-  const { choice, connectionLimit } = port;
-  return { id, mapped: port.mapped, ranks, tiers, choice, connectionLimit };
+  return { id, mapped: port.mapped, ranks, tiers, choice, connectionLimit, limit };
 }
 
 /** Places the endpoints of all tiers, and brings the records to them: each tier takes the one that most of its endpoints are in. */

@@ -41,8 +41,9 @@ export function writeServicePort(
   before: workload.ServicePort | undefined,
   after: workload.ServicePort,
 ): void {
-  const { flags, tier } = after;
-  if (before?.flags === flags && before.tier.slot === tier.slot && before.tier.count === tier.count) return;
+  const { flags, limit, tier } = after;
+  const sameHead = before?.flags === flags && before.limit === limit;
+  if (sameHead && before.tier.slot === tier.slot && before.tier.count === tier.count) return;
   draft.servicePorts.push({ key: id, before, after });
 }
 

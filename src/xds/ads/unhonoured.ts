@@ -11,7 +11,7 @@ const named = 5;
 /** What the kernel does for a cluster that is alone. */
 const honoured: { readonly choices: ReadonlySet<Choice["kind"]>; readonly limit: boolean } = {
   choices: new Set(["random", "roundRobin"]),
-  limit: false,
+  limit: true,
 };
 
 /** One line for each kind of thing that the clusters of these targets ask for and do not get. */

@@ -119,7 +119,7 @@ static void service_port(const void *start)
 	const struct service_port *it = start;
 
 	number("flags", it->flags);
-	number("zero", it->zero);
+	number("limit", it->limit);
 	begin("tier");
 	separator = '{';
 	tier(&it->tier);
@@ -144,11 +144,20 @@ static void endpoint(const void *start)
 	number("generation", it->generation);
 }
 
+static void connection_limit(const void *start)
+{
+	const struct connection_limit *it = start;
+
+	number("most", it->most);
+	number("tag", it->tag);
+}
+
 static void socket_bucket(const void *start)
 {
 	const struct socket_bucket *it = start;
 
 	number("displaced", it->displaced);
+	number("holders", it->holders);
 	begin("cookies");
 	for (int way = 0; way < BUCKET_WAYS; way++)
 		printf("%c\"%llu\"", way ? ',' : '[', (unsigned long long)it->cookies[way]);
@@ -166,7 +175,7 @@ static void socket_peer(const void *start)
 	number("backend_port", ntohs(it->backend_port));
 	number("endpoint", it->endpoint);
 	number("generation", it->generation);
-	number("zero", it->zero);
+	number("held", it->held);
 	number("unanswered", it->unanswered);
 }
 
@@ -204,6 +213,7 @@ static void refusal_event(const void *start)
 	number("port", ntohs(it->port));
 	number("protocol", it->protocol);
 	number("pid", it->pid);
+	number("limit", it->limit);
 	bytes("command", it->command, sizeof(it->command));
 }
 
@@ -243,23 +253,12 @@ static const struct {
 	size_t size;
 	void (*print)(const void *start);
 } structs[] = {
-	STRUCT(frontend_key),
-	STRUCT(frontend),
-	STRUCT(tier),
-	STRUCT(service_port),
-	STRUCT(record_entry),
-	STRUCT(endpoint),
-	STRUCT(socket_bucket),
-	STRUCT(socket_peer),
-	STRUCT(flow_key),
-	STRUCT(flow),
-	STRUCT(refusal_event),
-	STRUCT(settings),
-	STRUCT(range_key),
-	STRUCT(range),
-	STRUCT(frontend_way),
-	STRUCT(frontend_line),
-	STRUCT(connect_failures),
+	STRUCT(frontend_key),	  STRUCT(frontend),	 STRUCT(tier),
+	STRUCT(service_port),	  STRUCT(record_entry),	 STRUCT(endpoint),
+	STRUCT(connection_limit), STRUCT(socket_bucket), STRUCT(socket_peer),
+	STRUCT(flow_key),	  STRUCT(flow),		 STRUCT(refusal_event),
+	STRUCT(settings),	  STRUCT(range_key),	 STRUCT(range),
+	STRUCT(frontend_way),	  STRUCT(frontend_line), STRUCT(connect_failures),
 	STRUCT(failure_event),
 };
 
@@ -295,6 +294,8 @@ static const struct {
 	ENUM(counter, COUNTER_ENDPOINT_UNREACHABLE),
 	ENUM(counter, COUNTER_ENDPOINT_GIVEN_UP),
 	ENUM(counter, COUNTER_FAILURE_EVENTS_LOST),
+	ENUM(counter, COUNTER_TCP_OVER_LIMIT),
+	ENUM(counter, COUNTER_NOT_LIMITED),
 	ENUM(failure, FAILURE_REFUSED),
 	ENUM(failure, FAILURE_TIMED_OUT),
 	ENUM(failure, FAILURE_RESET),

@@ -1,0 +1,134 @@
+/** Limits of connections on the fake kernel: there before they are named, gone when nothing counts under them. */
+
+import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import type { Datapath } from "../../src/dataplane/mod.ts";
+import { type Change, createDatapathHost, type DatapathHost, serviceOf } from "./_datapath_host.ts";
+
+/** Service number `n`, under the limit of a cluster. */
+function limited(n: number, cluster: string, max: number): Change {
+  const [key, service] = serviceOf(n, 2);
+  const connectionLimit = { cluster, max };
+  const servicePorts = service!.servicePorts.map((port) => ({ ...port, connectionLimit }));
+  return [key, { ...service!, servicePorts }];
+}
+
+describe("limits of connections", () => {
+  let host: DatapathHost;
+  let datapath: Datapath;
+  beforeEach(() => {
+    host = createDatapathHost();
+    datapath = host.open();
+  });
+  afterEach(() => {
+    datapath.close();
+    host[Symbol.dispose]();
+  });
+
+  const flush = async (...changes: Change[]) => {
+    await datapath.flush(changes);
+    await datapath.settle();
+  };
+  /** The most connections of each limit that service ports name, and how many name it. */
+  const named = () => {
+    const { maps, sockets } = datapath;
+    const limits = new Map<number, number>();
+    for (const [, { limit }] of maps!.services.entries()) {
+      if (limit !== 0) limits.set(limit, (limits.get(limit) ?? 0) + 1);
+    }
+    return [...limits].map(([id, ports]) => [sockets.connectionLimits.lookup(id)?.most, ports]).sort();
+  };
+  const counts = () => [...datapath.sockets.activeConnections.entries()].map(([, count]) => count);
+  const connections = (count: bigint) => {
+    for (const [id] of datapath.sockets.activeConnections.entries()) {
+      datapath.sockets.activeConnections.update(id, count);
+    }
+  };
+
+  it("are shared by all service ports of a cluster, and change without a new id", async () => {
+    await flush(limited(1, "a", 5), limited(2, "a", 5), limited(3, "b", 7), serviceOf(4, 2));
+    assert.deepEqual(named(), [[5, 2], [7, 1]]);
+    connections(3n);
+    await flush(limited(1, "a", 6), limited(2, "a", 6));
+    assert.deepEqual(named(), [[6, 2], [7, 1]]);
+    assert.deepEqual(counts(), [3n, 3n]);
+  });
+
+  it("stay while a connection counts under them, and go at a later flush", async () => {
+    await flush(limited(1, "a", 5), limited(2, "a", 5));
+    connections(1n);
+    await flush(serviceOf(1, 2), ["shop/s2", undefined]);
+    assert.deepEqual(counts(), [1n]);
+    await flush(limited(1, "a", 8));
+    assert.deepEqual(counts(), [1n], "it is the same one again");
+    await flush(serviceOf(1, 2));
+    connections(0n);
+    await flush(serviceOf(3, 2));
+    assert.deepEqual(counts(), []);
+    assert.deepEqual([...datapath.sockets.connectionLimits.entries()], []);
+  });
+
+  it("are there whenever a service port names them, and go only after a grace period", async () => {
+    host.kernel.onWrite = () => {
+      if (!datapath.maps) return;
+      for (const [most] of named()) assert.notEqual(most, undefined);
+    };
+    await flush(limited(1, "a", 5), limited(2, "b", 5));
+    host.kernel.holdGracePeriods = true;
+    await datapath.flush([limited(1, "b", 5)]);
+    assert.equal(counts().length, 2);
+    host.kernel.holdGracePeriods = false;
+    await host.kernel.endGracePeriods();
+    await datapath.settle();
+    assert.equal(counts().length, 1);
+  });
+
+  it("are as they were after a flush that fails at any write", async () => {
+    for (let at = 0, reached = true; reached; at++) {
+      using other = createDatapathHost();
+      datapath = other.open();
+      await flush(limited(1, "a", 5), limited(2, "b", 7));
+      let writes = 0;
+      other.kernel.failAt = () => writes++ === at;
+      const failed = await datapath.flush([limited(1, "a", 6), limited(2, "c", 8)]).then(
+        () => false,
+        () => true,
+      );
+      await datapath.settle().catch(() => {});
+      reached = writes > at;
+      other.kernel.failAt = undefined;
+      if (failed) assert.deepEqual(named(), [[5, 1], [7, 1]], `write ${at}`);
+      await flush(limited(1, "a", 6), limited(2, "c", 8));
+      assert.deepEqual(named(), [[6, 1], [8, 1]], `write ${at}`);
+      assert.deepEqual(counts(), [0n, 0n], `write ${at}`);
+      if (reached) datapath.close();
+    }
+  });
+
+  it("are found again with what counts under them; those of clusters that are gone go", async () => {
+    await flush(limited(1, "a", 5), limited(2, "b", 7));
+    connections(2n);
+    await datapath.reread();
+    await flush(limited(1, "a", 5));
+    assert.deepEqual(counts(), [2n, 2n]);
+    connections(0n);
+    await flush(serviceOf(3, 2));
+    assert.deepEqual(counts(), [0n]);
+  });
+
+  it("that are too many for the map are refused aloud, and nothing changes", async () => {
+    await flush(limited(1, "a", 5));
+    const { servicePorts, ...service } = limited(1, "a", 5)[1]!;
+    const many = Array.from({ length: 16_384 }, (_, i) => ({
+      ...servicePorts[0],
+      key: `port ${i}`,
+      tiers: [],
+      connectionLimit: { cluster: `c${i}`, max: 1 },
+    }));
+    const failed = datapath.flush([["shop/s1", { ...service, servicePorts: [...servicePorts, ...many] }]]);
+    await assert.rejects(failed, /connection_limits has room for 16384 clusters, and 16385 need it/);
+    assert.deepEqual([named(), counts()], [[[5, 1]], [0n]]);
+    await flush(limited(1, "a", 6));
+    assert.deepEqual([named(), counts()], [[[6, 1]], [0n]]);
+  });
+});
