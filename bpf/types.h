@@ -218,6 +218,7 @@ struct settings {
 	__u32 has_set_retval; /* bpf_set_retval in connect and sendmsg (5.18): a refusal's errno; else it is EPERM */
 	/* Each time that so many connects to an endpoint have failed in a row, it is told; 0: nobody looks. */
 	__u32 consecutive_failures;
+	__u32 has_mptcp; /* bpf_skc_to_mptcp_sock in connect (5.19, with type information), and there is MPTCP */
 };
 
 /* Indexes into `counters`. */
@@ -239,7 +240,7 @@ enum counter {
 	COUNTER_ENDPOINT_GIVEN_UP,
 	COUNTER_FAILURE_EVENTS_LOST, /* the ring was full: it is told again after as many more failures */
 	COUNTER_TCP_OVER_LIMIT, /* of those in COUNTER_TCP_REFUSED: the limit of connections was reached */
-	COUNTER_NOT_LIMITED, /* of those in COUNTER_STATE_FULL: under a limit, which cannot count them */
+	COUNTER_NOT_LIMITED, /* connects under a limit that cannot count them: of MPTCP, and of those in COUNTER_STATE_FULL */
 	COUNTERS,
 };
 

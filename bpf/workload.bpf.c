@@ -35,6 +35,15 @@ static __always_inline bool is_exempt(struct bpf_sock_addr *ctx)
 	return ctx->sk && bpf_sk_storage_get(&exempt_sockets, ctx->sk, 0, 0);
 }
 
+/*
+ * Whether a connection is one of an MPTCP socket's. The kernel opens it, and runs no sock_release when it ends; getpeername asks for the
+ * MPTCP socket, whose cookie is another.
+ */
+static __always_inline bool is_subflow(struct bpf_sock_addr *ctx)
+{
+	return settings.has_mptcp && ctx->sk && bpf_skc_to_mptcp_sock(ctx->sk);
+}
+
 /* `family` is the hook's, known when compiling: each hook may write its own family's fields only. */
 static __always_inline void rewrite(struct bpf_sock_addr *ctx, int family,
 				    const struct address *address, __be16 port)
@@ -75,6 +84,12 @@ static __always_inline int connect_tcp(struct bpf_sock_addr *ctx, int family,
 	}
 	if (verdict == VERDICT_REFUSE || !pick(&route, &backend))
 		return refuse_tcp(to, cookie, route.id, 0);
+	if (is_subflow(ctx)) {
+		/* Nobody would know when it ends. */
+		if (route.limit)
+			count(COUNTER_NOT_LIMITED);
+		goto balanced;
+	}
 	if (route.limit) {
 		/* The kernel runs this with the socket locked. What it holds of an earlier connect is free for this one. */
 		forget_peer(cookie);
@@ -88,6 +103,7 @@ static __always_inline int connect_tcp(struct bpf_sock_addr *ctx, int family,
 		if (route.limit)
 			count(COUNTER_NOT_LIMITED);
 	}
+balanced:
 	rewrite(ctx, family, &backend.address, backend.port);
 	count(COUNTER_TCP_BALANCED);
 	count_hit(backend.endpoint);

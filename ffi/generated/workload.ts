@@ -522,7 +522,7 @@ export const failureEvent: Codec<FailureEvent> = {
   },
 };
 
-/** `struct settings`, 20 bytes. */
+/** `struct settings`, 24 bytes. */
 export interface Settings {
   /** 32 bits. */
   readonly bucketMask: number;
@@ -534,16 +534,19 @@ export interface Settings {
   readonly hasSetRetval: number;
   /** 32 bits. */
   readonly consecutiveFailures: number;
+  /** 32 bits. */
+  readonly hasMptcp: number;
 }
 
 export const settings: Codec<Settings> = {
-  size: 20,
+  size: 24,
   read: (view, at) => ({
     bucketMask: view.getUint32(at + 0, true),
     lineMask: view.getUint32(at + 4, true),
     hasRanges: view.getUint32(at + 8, true),
     hasSetRetval: view.getUint32(at + 12, true),
     consecutiveFailures: view.getUint32(at + 16, true),
+    hasMptcp: view.getUint32(at + 20, true),
   }),
   write: (view, at, value) => {
     view.setUint32(at + 0, fit(value.bucketMask, 32, "settings.bucket_mask"), true);
@@ -551,6 +554,7 @@ export const settings: Codec<Settings> = {
     view.setUint32(at + 8, fit(value.hasRanges, 32, "settings.has_ranges"), true);
     view.setUint32(at + 12, fit(value.hasSetRetval, 32, "settings.has_set_retval"), true);
     view.setUint32(at + 16, fit(value.consecutiveFailures, 32, "settings.consecutive_failures"), true);
+    view.setUint32(at + 20, fit(value.hasMptcp, 32, "settings.has_mptcp"), true);
   },
 };
 

@@ -42,7 +42,7 @@ export interface DatapathOptions {
   readonly socketSizes: SocketSizes;
   /** What the programs are attached to. */
   readonly cgroup: { readonly fd: number; readonly id: bigint };
-  readonly features: Pick<Features, "setRetval">;
+  readonly features: Pick<Features, "setRetval" | "mptcp">;
   /**
    * After how many failed connects in a row an endpoint is told of in map failure_events; 0: nobody watches connects.
    *
@@ -194,6 +194,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
   async function load(over: MeshMaps): Promise<LoadedPrograms> {
     const loaded = await loadPrograms(shim, over, sockets, {
       setRetval: options.features.setRetval,
+      mptcp: options.features.mptcp,
       ranges: hasRanges,
       consecutiveFailures: options.consecutiveFailures ?? 0,
     });

@@ -28,6 +28,7 @@ import { exists, removePins } from "./pins.ts";
 
 const programTypeSockAddr = 18; // BPF_PROG_TYPE_CGROUP_SOCK_ADDR
 const helperSetRetval = 187; // BPF_FUNC_set_retval
+const helperMptcpSock = 196; // BPF_FUNC_skc_to_mptcp_sock
 
 /** What sockets remember. */
 export interface SocketMaps {
@@ -118,17 +119,23 @@ export interface Features {
   readonly setRetval: boolean;
   /** The kernel tells its own types (BTF), which sockops needs for a socket's error. */
   readonly kernelTypes: boolean;
+  /** There is MPTCP, and its connections can be told from others: nobody is told when one ends. */
+  readonly mptcp: boolean;
 }
 
 export function probeFeatures(shim: Shim): Features {
+  const kernelTypes = exists("/sys/kernel/btf/vmlinux");
   return {
     setRetval: hasHelper(shim, programTypeSockAddr, helperSetRetval),
-    kernelTypes: exists("/sys/kernel/btf/vmlinux"),
+    kernelTypes,
+    // A kernel without MPTCP may have the helper, but not the type of what it returns.
+    mptcp: kernelTypes && exists("/proc/sys/net/mptcp") &&
+      hasHelper(shim, programTypeSockAddr, helperMptcpSock),
   };
 }
 
 /** What the programs are told when they are loaded. */
-export interface ProgramSettings extends Pick<Features, "setRetval"> {
+export interface ProgramSettings extends Pick<Features, "setRetval" | "mptcp"> {
   /** Whether they look into map ranges at all. */
   readonly ranges: boolean;
   /** After how many failed connects in a row an endpoint is told of; 0: nobody watches, and there is no sockops. */
@@ -150,7 +157,7 @@ export async function loadPrograms(
   shim: Shim,
   maps: MeshMaps,
   sockets: SocketMaps,
-  { ranges, setRetval, consecutiveFailures }: ProgramSettings,
+  { ranges, setRetval, mptcp, consecutiveFailures }: ProgramSettings,
   object = "workload",
 ): Promise<LoadedPrograms> {
   const settings = new Uint8Array(workload.settings.size);
@@ -160,6 +167,7 @@ export async function loadPrograms(
     hasRanges: ranges ? 1 : 0,
     hasSetRetval: setRetval ? 1 : 0,
     consecutiveFailures,
+    hasMptcp: mptcp ? 1 : 0,
   });
   const reuse = new Map<string, number>(mapFds(maps));
   reuse.set("socket_buckets", sockets.buckets.fd);

@@ -160,7 +160,8 @@ export async function checkPrograms(
     [shim, datapath, setRetval, kernelTypes],
     async (shim, { maps, sockets }, setRetval, kernelTypes) => {
       if (maps === undefined) throw new Error("there are no maps after a flush");
-      const settings = { setRetval, ranges: true, consecutiveFailures: kernelTypes ? 1 : 0 };
+      const { mptcp } = probeFeatures(shim);
+      const settings = { setRetval, mptcp, ranges: true, consecutiveFailures: kernelTypes ? 1 : 0 };
       const load = async () => stack.use(await loadPrograms(shim, maps, sockets, settings));
       const started = performance.now();
       const first = await load();

@@ -13,6 +13,7 @@ import {
 import { addressToBytes } from "../../src/mesh/mod.ts";
 import {
   at,
+  canTellMptcp,
   describeKernel,
   eventually,
   members,
@@ -172,6 +173,23 @@ describeKernel("a limit of connections", () => {
       remove();
       await connect();
       assert.equal(active(), 2n);
+    });
+  });
+
+  it("counts no MPTCP connection, as nobody is told when one ends, and says so", async (t) => {
+    if (!canTellMptcp()) return console.log(`not tried on this kernel: ${t.name}`);
+    await withLimit(1, async ({ active }) => {
+      const { net, agent } = world();
+      await using sockets = await net.sockets();
+      const before = (await agent.status()).counters;
+      for (const family of [4, 6, 4] as const) {
+        const socket = await sockets.open(`mptcp${family}`);
+        await socket.connect(at(vips[`tcp${family}`], 80));
+        assert.match((await socket.receive()).server, /^[ab]$/);
+      }
+      assert.equal(active(), 0n);
+      const after = (await agent.status()).counters;
+      assert.equal(after.not_limited - before.not_limited, 3);
     });
   });
 

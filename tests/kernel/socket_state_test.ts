@@ -6,6 +6,7 @@ import { sleep } from "../../src/host/mod.ts";
 import {
   assertSpread,
   at,
+  canTellMptcp,
   describeKernel,
   eventually,
   members,
@@ -66,6 +67,16 @@ describeKernel("what sockets remember is gone when they are closed", () => {
       );
     });
   }
+
+  it("connected by MPTCP: nothing is remembered, as nobody is told when it ends", async (t) => {
+    if (!canTellMptcp()) return console.log(`not tried on this kernel: ${t.name}`);
+    const { net, agent } = world();
+    const before = await used(agent, "socket_peers");
+    await using sockets = await net.sockets();
+    const { sockets: open } = await sockets.openMany("mptcp4", 20, at(vip(1), 80));
+    assert.equal(open.length, 20);
+    assert.equal(await used(agent, "socket_peers"), before);
+  });
 
   it("connected, refused or never answered: nothing is kept", async () => {
     const { net, agent } = world();

@@ -18,6 +18,7 @@ export {
   createControlPlane,
 } from "./control_plane.ts";
 export { describeKernel } from "./describe_kernel.ts";
+export { canTellMptcp } from "./mptcp.ts";
 export { eventually } from "./eventually.ts";
 export { flawless, type Hammer, type HammerKind, type HammerOptions, type HammerResult } from "./hammer.ts";
 export { removeLeftovers, testPrefix } from "./leftovers.ts";

@@ -44,7 +44,7 @@ export function createDatapathHost(): DatapathHost {
         sizes: { frontends: 512, services: 256, endpoints: 1024, records: 128, ...sizes },
         socketSizes: { peers: 1, flows: 1 },
         cgroup,
-        features: { setRetval: true },
+        features: { setRetval: true, mptcp: true },
         publishThreads: 0,
         watermarks: defaultWatermarks,
         maxRecords,

@@ -35,7 +35,7 @@ function open(kernel: FakeKernel): Datapath {
     sizes: { frontends: 64, services: 128, endpoints: 1024, records: 128 },
     socketSizes: { peers: 1, flows: 1 },
     cgroup: { fd: 0, id: 0n },
-    features: { setRetval: true },
+    features: { setRetval: true, mptcp: true },
     publishThreads: 0,
     watermarks: defaultWatermarks,
     maxRecords: 128,

@@ -226,6 +226,7 @@ static void settings(const void *start)
 	number("has_ranges", it->has_ranges);
 	number("has_set_retval", it->has_set_retval);
 	number("consecutive_failures", it->consecutive_failures);
+	number("has_mptcp", it->has_mptcp);
 }
 
 static void connect_failures(const void *start)
