@@ -88,8 +88,8 @@ struct {
 } refusals SEC(".maps");
 
 /*
- * How many turns each service port has given (SERVICE_ROUND_ROBIN). Written by connect and sendmsg; nobody else reads it, and it never
- * starts anew: any number is a turn.
+ * How many turns each service port has given (SERVICE_ROUND_ROBIN). Written and read by connect and sendmsg only. Any number is a turn:
+ * a service port goes on from where the id's last owner was, and all begin anew in a larger generation.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -115,7 +115,7 @@ export interface ServicePortEdit {
 /** What some members of a service change of it; nothing else of the service is different. Costs what changed. */
 export interface ServiceEdit {
   readonly edits: readonly ServicePortEdit[];
-  /** All of the service, for when the edit makes another tier the nearest. */
+  /** All of the service, for when it must be planned as a whole (planEdit). */
   readonly whole: () => DesiredService;
 }
 
