@@ -108,7 +108,7 @@ export async function runAgent(
 
   const startedAt = new Date();
   const node = createNodeFinder(options.node);
-  const said = logFlushes(log, datapath, node, options.maxRecords);
+  const said = logFlushes(log, datapath, node, options);
   /** Attached, or cannot be. */
   const began = Promise.withResolvers<void>();
   began.promise.catch(() => {}); // nobody waits for it any more where the agent is stopped first

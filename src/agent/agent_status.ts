@@ -1,7 +1,15 @@
 /** What `weft status` shows of a running agent. */
 
 import type { Shim } from "../../ffi/mod.ts";
-import { type Controller, type Datapath, hooksInUse, hookStatuses, type PinPaths } from "../dataplane/mod.ts";
+import {
+  type Controller,
+  type Datapath,
+  hooksInUse,
+  hookStatuses,
+  type PinPaths,
+  roomForLimits,
+  socketSizesOf,
+} from "../dataplane/mod.ts";
 import { type NodeFinder, type Place, placeOn } from "../locality/mod.ts";
 import type { StatusResponse } from "../observe/api.ts";
 import { meshMapStatuses, readCounters, socketMapStatuses } from "../observe/kernel_status.ts";
@@ -12,7 +20,7 @@ import type { Source } from "./source.ts";
 /** What the status is made of. */
 export interface StatusParts {
   readonly shim: Shim;
-  readonly options: Pick<AgentOptions, "version" | "node" | "cgroup" | "maxRecords">;
+  readonly options: Pick<AgentOptions, "version" | "node" | "cgroup" | "maxRecords" | "socketSizes">;
   readonly paths: PinPaths;
   readonly cgroup: { readonly id: bigint };
   readonly datapath: Datapath;
@@ -92,7 +100,7 @@ export function agentStatus(parts: StatusParts): StatusResponse {
       ...parts.node.warning ? [parts.node.warning] : [],
       ...stateWarnings(counters),
       ...datapath.backgroundError ? [datapath.backgroundError] : [],
-      ...fullWarnings(datapath, parts.options.maxRecords),
+      ...fullMaps(datapath, parts.options).values(),
     ],
   };
 }
@@ -103,11 +111,32 @@ function outlierView(outliers: Outliers | undefined): StatusResponse["outliers"]
   return { aside, ...outliers.counts };
 }
 
-/** Map records grows by itself, up to its ceiling: a word before the mesh is refused. */
-export function fullWarnings({ maps, pool }: Datapath, ceiling: number): string[] {
-  const size = maps?.sizes.records;
-  if (size === undefined || size < ceiling || pool.used < size * 0.9) return [];
-  return [`map records is nearly full: ${pool.used} of ${size} slots, and may not grow: raise --max-records`];
+/** A map is nearly full when this share of it is used. */
+const nearlyFull = 0.9;
+
+/** A word before a mesh is refused: the maps that are nearly full and do not grow by themselves, or not any more. */
+export function fullMaps(
+  { maps, pool, sockets, applied }: Datapath,
+  { maxRecords, socketSizes }: Pick<AgentOptions, "maxRecords" | "socketSizes">,
+): ReadonlyMap<string, string> {
+  const full = new Map<string, string>();
+  const slots = maps?.sizes.records ?? 0;
+  if (slots >= maxRecords && pool.used >= slots * nearlyFull) {
+    full.set(
+      "records",
+      `map records is nearly full: ${pool.used} of ${slots} slots, and may not grow: raise --max-records`,
+    );
+  }
+  const { connectionLimits } = socketSizesOf(sockets);
+  const limits = applied.limits.byId.size;
+  if (limits >= connectionLimits * nearlyFull) {
+    full.set(
+      "connection_limits",
+      `map connection_limits is nearly full: ${limits} of ${connectionLimits} clusters: ` +
+        roomForLimits(connectionLimits, socketSizes.connectionLimits),
+    );
+  }
+  return full;
 }
 
 /** What the kernel's counters mean where they should be 0. */

@@ -3,22 +3,23 @@
 import type { Datapath, FlushReport } from "../dataplane/mod.ts";
 import type { NodeFinder } from "../locality/mod.ts";
 import type { Logger } from "../observe/log.ts";
-import { fullWarnings } from "./agent_status.ts";
+import { fullMaps } from "./agent_status.ts";
+import type { AgentOptions } from "./options.ts";
 
-/** Makes what is called after each flush. @param maxRecords the most slots that map records may have */
+/** Makes what is called after each flush. */
 export function logFlushes(
   log: Logger,
   datapath: Datapath,
   node: NodeFinder,
-  maxRecords: number,
+  options: Pick<AgentOptions, "maxRecords" | "socketSizes">,
 ): (report: FlushReport, first: boolean) => void {
-  let saidFull = false;
+  let saidFull: ReadonlyMap<string, string> = new Map();
   let saidOfNode: string | undefined;
   return ({ backgroundError, repaired, grownTo, ...done }, first) => {
     if (grownTo) log.warn("the mesh outgrew the maps: moved to a larger generation", { ...grownTo });
-    const full = fullWarnings(datapath, maxRecords);
-    if (!saidFull) { for (const warning of full) log.warn(warning); }
-    saidFull = full.length > 0;
+    const full = fullMaps(datapath, options);
+    for (const [map, warning] of full) if (!saidFull.has(map)) log.warn(warning);
+    saidFull = full;
     if (node.warning !== saidOfNode && node.warning) log.warn(node.warning);
     saidOfNode = node.warning;
     for (const problem of repaired) log.warn(`somebody changed the maps, put right: ${problem}`);

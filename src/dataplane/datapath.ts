@@ -9,7 +9,7 @@ import type { ServiceKey } from "../mesh/mod.ts";
 import { createRecordPool, type RecordPool, takesRecords, type Watermarks } from "../records/mod.ts";
 import { type Applied, emptyApplied } from "./applied.ts";
 import { flush, waitGracePeriod } from "./flush.ts";
-import { readLimits, removeIdleLimits } from "./limits.ts";
+import { readLimits, removeIdleLimits, roomForLimits } from "./limits.ts";
 import {
   closeMeshMaps,
   createMeshMaps,
@@ -296,7 +296,9 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     if (byId.size <= most) return;
     throw new Error(
       `map connection_limits has room for ${most} clusters, and ${byId.size} need it (${idle.size} of them only until the ` +
-        "connections that count under them are closed): take max_connections from clusters that can do without",
+        `connections that count under them are closed): ${
+          roomForLimits(most, options.socketSizes.connectionLimits)
+        }`,
     );
   }
 

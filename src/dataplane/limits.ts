@@ -54,6 +54,18 @@ export function readLimits({ connectionLimits, activeConnections }: LimitMaps): 
   return limits;
 }
 
+/**
+ * What to do about too small a map of limits.
+ *
+ * @param have clusters that it has room for
+ * @param asked what --max-connection-limits says
+ */
+export function roomForLimits(have: number, asked: number): string {
+  return asked > have
+    ? `--max-connection-limits is ${asked}, but the map keeps its size until weft detach removes it: run that, then start again`
+    : "raise --max-connection-limits, and run weft detach before the next start, as the map keeps its size until then";
+}
+
 const mostId = 0x7fff_ffff;
 
 /**

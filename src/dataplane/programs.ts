@@ -49,12 +49,16 @@ export interface SocketSizes {
   /** Connected sockets; rounded up to 7 times a power of two. */
   readonly peers: number;
   readonly flows: number;
+  /** Clusters that may have a limit of connections; without preallocation an empty one takes 32 bytes for each. */
+  readonly connectionLimits: number;
 }
 
-export const defaultSocketSizes: SocketSizes = { peers: 7 * 16_384, flows: 16_384 };
+export const defaultSocketSizes: SocketSizes = {
+  peers: 7 * 16_384,
+  flows: 16_384,
+  connectionLimits: 4_096,
+};
 
-/** How many limits of connections there may be: without preallocation an element takes memory when it is there. */
-const mostConnectionLimits = 16_384;
 const noPreallocation = 1; // BPF_F_NO_PREALLOC
 
 /** Sockets that share one bucket (BUCKET_WAYS in bpf/types.h). */
@@ -101,10 +105,10 @@ export function openSocketMaps(shim: Shim, directory: string, sizes: SocketSizes
     }),
     connectionLimits: new HashMap(
       shim,
-      open("connection_limits", 4, connectionLimit, mostConnectionLimits),
+      open("connection_limits", 4, connectionLimit, sizes.connectionLimits),
       { name: "connection_limits", key: u32, value: connectionLimit },
     ),
-    activeConnections: new HashMap(shim, open("active_connections", 4, u64, mostConnectionLimits), {
+    activeConnections: new HashMap(shim, open("active_connections", 4, u64, sizes.connectionLimits), {
       name: "active_connections",
       key: u32,
       value: u64,
@@ -370,6 +374,7 @@ export function socketSizesOf(sockets: SocketMaps): SocketSizes {
   return {
     peers: mapInfo(sockets.peers.shim, sockets.peers.fd).maxEntries,
     flows: mapInfo(sockets.flows.shim, sockets.flows.fd).maxEntries,
+    connectionLimits: sockets.connectionLimits.info().maxEntries,
   };
 }
 
@@ -385,5 +390,6 @@ export function countPeers(sockets: SocketMaps): number {
 /** Whether the maps have the size that was asked for. */
 export function haveSize(sockets: SocketMaps, wanted: SocketSizes): boolean {
   const have = socketSizesOf(sockets);
-  return have.peers === bucketsFor(wanted.peers) * bucketWays && have.flows === wanted.flows;
+  return have.peers === bucketsFor(wanted.peers) * bucketWays && have.flows === wanted.flows &&
+    have.connectionLimits === wanted.connectionLimits;
 }

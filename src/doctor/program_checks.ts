@@ -41,7 +41,7 @@ const nowhere = "/proc/self/weft-doctor";
 
 /** More than the probes need. */
 const sizes = { frontends: 64, services: 64, endpoints: 64, records: 64 };
-const socketSizes = { peers: 64, flows: 64 };
+const socketSizes = { peers: 64, flows: 64, connectionLimits: 64 };
 
 /** A cgroup that the programs are attached to, without a process in it: sockets are made in it. */
 export interface ProbeCgroup {

@@ -62,6 +62,11 @@ export function meshMapStatuses(maps: MeshMaps, use: MapUse, innerMapBytes: numb
 /** The fill levels of the per-socket maps, which only the kernel knows. */
 export function socketMapStatuses(sockets: ReturnType<typeof openSocketMaps>): MapStatus[] {
   const sizes = socketSizesOf(sockets);
+  const of = (
+    name: string,
+    map: { entries(): Iterable<unknown>; memory(): number },
+    size: number,
+  ): MapStatus => ({ name, used: countEntries(map.entries()), size, bytes: map.memory() });
   return [
     {
       name: "socket_peers",
@@ -69,12 +74,9 @@ export function socketMapStatuses(sockets: ReturnType<typeof openSocketMaps>): M
       size: sizes.peers,
       bytes: sockets.peers.memory() + sockets.buckets.memory(),
     },
-    {
-      name: "flows",
-      used: countEntries(sockets.flows.entries()),
-      size: sizes.flows,
-      bytes: sockets.flows.memory(),
-    },
+    of("flows", sockets.flows, sizes.flows),
+    of("connection_limits", sockets.connectionLimits, sizes.connectionLimits),
+    of("active_connections", sockets.activeConnections, sizes.connectionLimits),
   ];
 }
 
@@ -110,7 +112,7 @@ export function statusWithoutAgent(shim: Shim, paths: PinPaths, cgroup: string):
     programs,
     maps: pinned === undefined ? statuses : [
       ...statuses,
-      ...socketMapStatuses(openSocketMaps(shim, paths.sockets, { peers: 1, flows: 1 })),
+      ...socketMapStatuses(openSocketMaps(shim, paths.sockets, { peers: 1, flows: 1, connectionLimits: 1 })),
     ],
     counters: maps ? readCounters(maps) : {},
     mesh: null,

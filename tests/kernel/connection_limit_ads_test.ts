@@ -2,6 +2,7 @@
 
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import { defaultSocketSizes, type SocketSizes } from "../../src/dataplane/mod.ts";
 import { discoveryResponseType } from "../../src/xds/proto/mod.ts";
 import {
   at,
@@ -90,7 +91,7 @@ describeKernel("max_connections of a cluster", () => {
     test: (world: {
       net: TestNet;
       agent: TestAgent;
-      start: () => Promise<TestAgent>;
+      start: (...args: string[]) => Promise<TestAgent>;
       limit: (connections: number | undefined) => void;
       connect: (kind?: "tcp4" | "tcp6") => Promise<RemoteSocket>;
     }) => Promise<void>,
@@ -100,8 +101,8 @@ describeKernel("max_connections of a cluster", () => {
     const plane = stack.use(await createControlPlane({ listen: `unix:/tmp/${net.id}-xds.sock` }));
     const { limit } = limitingPlane(plane, net);
     limit(most);
-    const start = async () =>
-      stack.use(await startAgent(net, { xds: { target: plane.target, mode: "ads" }, name: "limited" }));
+    const start = async (...args: string[]) =>
+      stack.use(await startAgent(net, { xds: { target: plane.target, mode: "ads" }, name: "limited", args }));
     const agent = await start();
     stack.defer(plane.stop);
     const sockets = stack.use(await net.sockets());
@@ -163,6 +164,21 @@ describeKernel("max_connections of a cluster", () => {
       await open[0].close();
       await eventually("there is a place again", () => connect().then(() => true, () => false));
       await assert.rejects(connect("tcp6"), refused);
+    });
+  });
+
+  it("an agent that is told another size of the maps says that they keep theirs", async () => {
+    await withWorld(3, async ({ agent, start, connect }) => {
+      await connect();
+      await agent.end("SIGKILL");
+      const next = await start("--max-connection-limits", "1000");
+      const { have, wanted } = await next.logged(({ msg }) => /per-socket maps keep the size/.test(msg));
+      const sizes = [have, wanted].map((sizes) => (sizes as SocketSizes).connectionLimits);
+      assert.deepEqual(sizes, [defaultSocketSizes.connectionLimits, 1000]);
+      const limits = (await next.status()).maps.filter(({ name }) =>
+        /^(connection_limits|active)/.test(name)
+      );
+      assert.deepEqual(limits.map(({ used, size }) => [used, size]), [[1, sizes[0]], [1, sizes[0]]]);
     });
   });
 });

@@ -37,7 +37,7 @@ function openKernel(shim: Shim, pinRoot: string): Kernel {
   const paths = pinPaths(pinRoot);
   const maps = openMeshMaps(shim, paths.maps);
   assert.ok(maps, "the agent has pinned its maps");
-  return { maps, sockets: openSocketMaps(shim, paths.sockets, { peers: 1, flows: 1 }) };
+  return { maps, sockets: openSocketMaps(shim, paths.sockets, { peers: 1, flows: 1, connectionLimits: 64 }) };
 }
 
 /** The most connections under a limit. */

@@ -9,6 +9,7 @@ import {
   openDatapath,
   type PinPaths,
   pinPaths,
+  type SocketSizes,
 } from "../../src/dataplane/mod.ts";
 import { mapFds, type MeshSizes } from "../../src/dataplane/maps.ts";
 import type { ServiceKey } from "../../src/mesh/mod.ts";
@@ -23,7 +24,11 @@ export interface DatapathHost extends Disposable {
   readonly programs: FakePrograms;
   readonly paths: PinPaths;
   /** Opens what is pinned, or something new. */
-  open(options?: { readonly sizes?: Partial<MeshSizes>; readonly maxRecords?: number }): Datapath;
+  open(options?: {
+    readonly sizes?: Partial<MeshSizes>;
+    readonly socketSizes?: Partial<SocketSizes>;
+    readonly maxRecords?: number;
+  }): Datapath;
 }
 
 const cgroup = { fd: 5, id: 5n };
@@ -38,11 +43,11 @@ export function createDatapathHost(): DatapathHost {
     kernel,
     programs,
     paths,
-    open: ({ sizes, maxRecords = 128 } = {}) =>
+    open: ({ sizes, socketSizes, maxRecords = 128 } = {}) =>
       openDatapath(kernel.shim, {
         paths,
         sizes: { frontends: 512, services: 256, endpoints: 1024, records: 128, ...sizes },
-        socketSizes: { peers: 1, flows: 1 },
+        socketSizes: { peers: 1, flows: 1, connectionLimits: 64, ...socketSizes },
         cgroup,
         features: { setRetval: true, mptcp: true },
         publishThreads: 0,

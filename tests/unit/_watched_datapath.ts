@@ -33,7 +33,7 @@ function open(kernel: FakeKernel): Datapath {
   return openDatapath(kernel.shim, {
     paths,
     sizes: { frontends: 64, services: 128, endpoints: 1024, records: 128 },
-    socketSizes: { peers: 1, flows: 1 },
+    socketSizes: { peers: 1, flows: 1, connectionLimits: 64 },
     cgroup: { fd: 0, id: 0n },
     features: { setRetval: true, mptcp: true },
     publishThreads: 0,

@@ -116,19 +116,40 @@ describe("limits of connections", () => {
     assert.deepEqual(counts(), [0n]);
   });
 
-  it("that are too many for the map are refused aloud, and nothing changes", async () => {
-    await flush(limited(1, "a", 5));
-    const { servicePorts, ...service } = limited(1, "a", 5)[1]!;
-    const many = Array.from({ length: 16_384 }, (_, i) => ({
-      ...servicePorts[0],
+  /** Service number 1 with a port for each of so many further clusters. */
+  const oneTooMany = (clusters: number): Change => {
+    const [key, service] = limited(1, "a", 5);
+    const many = Array.from({ length: clusters }, (_, i) => ({
+      ...service!.servicePorts[0],
       key: `port ${i}`,
       tiers: [],
       connectionLimit: { cluster: `c${i}`, max: 1 },
     }));
-    const failed = datapath.flush([["shop/s1", { ...service, servicePorts: [...servicePorts, ...many] }]]);
-    await assert.rejects(failed, /connection_limits has room for 16384 clusters, and 16385 need it/);
+    return [key, { ...service!, servicePorts: [...service!.servicePorts, ...many] }];
+  };
+
+  it("that are too many for the map are refused aloud, and nothing changes", async () => {
+    await flush(limited(1, "a", 5));
+    await assert.rejects(
+      datapath.flush([oneTooMany(64)]),
+      /connection_limits has room for 64 clusters, and 65 need it .*: raise --max-connection-limits, and run weft detach/,
+    );
     assert.deepEqual([named(), counts()], [[[5, 1]], [0n]]);
     await flush(limited(1, "a", 6));
     assert.deepEqual([named(), counts()], [[[6, 1]], [0n]]);
+  });
+
+  it("have as much room as was asked for; a map that is pinned keeps its size, and the refusal says so", async () => {
+    datapath.close();
+    datapath = host.open({ socketSizes: { connectionLimits: 65 } });
+    await flush(oneTooMany(64));
+    assert.equal(counts().length, 65);
+    await datapath.attach();
+    datapath.close();
+    datapath = host.open({ socketSizes: { connectionLimits: 1000 } });
+    await assert.rejects(
+      datapath.flush([oneTooMany(65)]),
+      /room for 65 clusters, and 66 need it .*: --max-connection-limits is 1000, but the map keeps its size until weft detach/,
+    );
   });
 });

@@ -46,7 +46,7 @@ describe("sweepFlows", () => {
       return result;
     };
     shim = { ...kernel.shim, call: { ...kernel.shim.call, weft_map_lookup_batch: readBatch } };
-    sockets = openSocketMaps(shim, "/nowhere/sockets", { peers: 1, flows: 20_000 });
+    sockets = openSocketMaps(shim, "/nowhere/sockets", { peers: 1, flows: 20_000, connectionLimits: 1 });
   });
 
   const put = (...keys: workload.FlowKey[]) => {
