@@ -72,6 +72,7 @@ static __always_inline int connect_tcp(struct bpf_sock_addr *ctx, int family,
 	struct backend backend = {};
 	struct route route = {};
 	__u32 held = 0;
+	bool has_end; /* that sock_release will see */
 	enum verdict verdict = judge(to, &route);
 
 	if (verdict != VERDICT_LEAVE && is_exempt(ctx)) {
@@ -82,28 +83,28 @@ static __always_inline int connect_tcp(struct bpf_sock_addr *ctx, int family,
 		forget_peer(cookie);
 		return ALLOW;
 	}
-	if (verdict == VERDICT_REFUSE || !pick(&route, &backend))
+	if (verdict == VERDICT_REFUSE)
 		return refuse_tcp(to, cookie, route.id, 0);
-	if (is_subflow(ctx)) {
-		/* Nobody would know when it ends. */
-		if (route.limit)
-			count(COUNTER_NOT_LIMITED);
-		goto balanced;
-	}
-	if (route.limit) {
+	has_end = !is_subflow(ctx);
+	if (route.limit && has_end) {
 		/* The kernel runs this with the socket locked. What it holds of an earlier connect is free for this one. */
 		forget_peer(cookie);
 		if (!take_connection(route.limit, &held))
 			return refuse_tcp(to, cookie, route.id, route.limit);
 	}
-	if (!remember_peer(cookie, to, &backend, held)) {
+	/* Only now: what the limit refuses is nobody's turn. */
+	if (!pick(&route, &backend)) {
+		give_back(held);
+		return refuse_tcp(to, cookie, route.id, 0);
+	}
+	if (!has_end || !remember_peer(cookie, to, &backend, held)) {
 		/* Nobody would know when it ends. */
 		give_back(held);
-		count(COUNTER_STATE_FULL);
+		if (has_end)
+			count(COUNTER_STATE_FULL);
 		if (route.limit)
 			count(COUNTER_NOT_LIMITED);
 	}
-balanced:
 	rewrite(ctx, family, &backend.address, backend.port);
 	count(COUNTER_TCP_BALANCED);
 	count_hit(backend.endpoint);

@@ -2,7 +2,7 @@
 
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { openShim, type Shim } from "../../ffi/mod.ts";
+import { openShim, type Shim, workload } from "../../ffi/mod.ts";
 import {
   type MeshMaps,
   openMeshMaps,
@@ -45,13 +45,17 @@ function putLimit({ sockets }: Kernel, id: number, most: number): void {
   sockets.connectionLimits.update(id, { most, tag: (id ^ tie(most)) >>> 0 });
 }
 
-/** Puts TCP port 80 of the VIPs under a limit; 0: none. */
-function limitPorts({ maps }: Kernel, addresses: readonly string[], limit: number): void {
+/** Changes the service ports that TCP port 80 of the VIPs leads to. */
+function changePorts(
+  { maps }: Kernel,
+  addresses: readonly string[],
+  change: Partial<workload.ServicePort>,
+): void {
   for (const address of addresses) {
     const frontend = maps.frontends.lookup({ address: addressToBytes(address), port: 80, protocol: 6 });
     assert.ok(frontend, `${address} has a frontend`);
     const port = maps.services.lookup(frontend.servicePort)!;
-    maps.services.storeMany([[frontend.servicePort, { ...port, limit }]]);
+    maps.services.storeMany([[frontend.servicePort, { ...port, ...change }]]);
   }
 }
 
@@ -67,18 +71,26 @@ describeKernel("a limit of connections", () => {
   /** Puts both VIPs of `web` under a limit of their own. */
   async function withLimit(
     most: number,
-    test: (limit: { active: () => bigint; put: (most: number) => void; remove: () => void }) => Promise<void>,
+    test: (limit: {
+      active: () => bigint;
+      put: (most: number) => void;
+      remove: () => void;
+      inTurn: () => void;
+    }) => Promise<void>,
   ): Promise<void> {
     using shim = openShim();
     const kernel = openKernel(shim, world().agent.pinRoot);
     const id = nextId++;
     kernel.sockets.activeConnections.update(id, 0n);
     putLimit(kernel, id, most);
-    limitPorts(kernel, Object.values(vips), id);
-    const remove = () => limitPorts(kernel, Object.values(vips), 0);
+    const change = (change: Partial<workload.ServicePort>) =>
+      changePorts(kernel, Object.values(vips), change);
+    change({ limit: id });
+    const remove = () => change({ limit: 0, flags: 0 });
     const active = () => kernel.sockets.activeConnections.lookup(id)!;
     try {
-      await test({ active, put: (most) => putLimit(kernel, id, most), remove });
+      const inTurn = () => change({ flags: workload.serviceFlag.SERVICE_ROUND_ROBIN });
+      await test({ active, put: (most) => putLimit(kernel, id, most), remove, inTurn });
       await eventually("all is given back", () => Promise.resolve(active() === 0n));
     } finally {
       remove();
@@ -173,6 +185,24 @@ describeKernel("a limit of connections", () => {
       remove();
       await connect();
       assert.equal(active(), 2n);
+    });
+  });
+
+  it("takes nobody's turn with a connect that it refuses", async () => {
+    await withLimit(1, async ({ inTurn, active }) => {
+      inTurn();
+      await using sockets = await world().net.sockets();
+      const servers: string[] = [];
+      for (let i = 0; i < 4; i++) {
+        const one = await sockets.open("tcp4");
+        await one.connect(at(vips.tcp4, 80));
+        servers.push((await one.receive()).server);
+        const next = await sockets.open("tcp4");
+        await assert.rejects(next.connect(at(vips.tcp4, 80)), refused);
+        await one.close();
+        await eventually("it is given back", () => Promise.resolve(active() === 0n));
+      }
+      assert.match(servers.join(""), /^(abab|baba)$/);
     });
   });
 
