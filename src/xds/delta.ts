@@ -102,7 +102,7 @@ interface TypeRecord<V> {
   readonly type: DeltaType<V>;
   held: Map<string, HeldResource>;
   readonly rejected: Map<string, Rejection>;
-  /** Held names that the open stream's first request did not tell; empty after the first response. */
+  /** Held and refused names that the open stream's first request did not tell; empty after the first response. */
   untold: Set<string>;
   version: string;
   lastReceived: Date | undefined;
@@ -123,7 +123,8 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
     const versions = size > maxVersionBytes
       ? {}
       : Object.fromEntries(tellable.map(({ name, version }) => [name, version]));
-    record.untold = new Set([...record.held.keys()].filter((name) => !Object.hasOwn(versions, name)));
+    const known = [...record.held.keys(), ...record.rejected.keys()];
+    record.untold = new Set(known.filter((name) => !Object.hasOwn(versions, name)));
     return request(record, { ...first ? { node } : {}, initial_resource_versions: versions });
   }
 

@@ -27,6 +27,8 @@ export interface ControlPlaneOptions {
   readonly listen?: string;
   /** @default plaintext */
   readonly credentials?: ServerCredentials;
+  /** The largest request that it takes, in bytes; a stream with a larger one ends with RESOURCE_EXHAUSTED. @default any */
+  readonly maxRequestBytes?: number;
 }
 
 export interface ControlPlane extends AsyncDisposable {
@@ -90,7 +92,8 @@ const definition: ServiceDefinition = Object.fromEntries(
 
 /** Starts it. */
 export async function createControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
-  const { listen = "127.0.0.1:0", credentials = ServerCredentials.createInsecure() } = options;
+  const { listen = "127.0.0.1:0", credentials = ServerCredentials.createInsecure(), maxRequestBytes = -1 } =
+    options;
   const streams = createQueue<ControlStream>();
   let server: Server | undefined;
   let target = listen;
@@ -98,7 +101,7 @@ export async function createControlPlane(options: ControlPlaneOptions = {}): Pro
   async function start(): Promise<void> {
     const next = new Server({
       "grpc.max_send_message_length": -1,
-      "grpc.max_receive_message_length": -1,
+      "grpc.max_receive_message_length": maxRequestBytes,
       "grpc-node.flow_control_window": 16 * 2 ** 20,
     });
     next.addService(definition, {

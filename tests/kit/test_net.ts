@@ -31,6 +31,8 @@ export interface TestNetOptions {
   readonly servers?: Readonly<Record<string, readonly number[]>>;
   /** More addresses on which the first server listens (a VIP, say), reached directly from the client. @default none */
   readonly extraAddresses?: readonly string[];
+  /** A port on which every server holds conversations over TCP: it answers whatever is said on a connection. @default none */
+  readonly talkPort?: number;
   /** More servers, for TCP on addresses of their own, reached directly from the client: name → where it listens. @default none */
   readonly places?: Readonly<Record<string, readonly AddressPort[]>>;
 }
@@ -64,7 +66,7 @@ const defaultServers = { a: [8080], b: [8080], c: [8080], d: [8080] };
 
 /** Builds the world. What killed runs left is removed first. */
 export async function createTestNet(options: TestNetOptions = {}): Promise<TestNet> {
-  const { servers: wanted = defaultServers, extraAddresses = [], places = {} } = options;
+  const { servers: wanted = defaultServers, extraAddresses = [], places = {}, talkPort } = options;
   await removeLeftovers();
   const peer = await buildPeer();
   const id = ownedName(testPrefix, crypto.randomUUID().slice(0, 8));
@@ -110,6 +112,11 @@ export async function createTestNet(options: TestNetOptions = {}): Promise<TestN
       ports.flatMap((port) => listener(name, address, port))
     )
   );
+  if (talkPort !== undefined) {
+    for (const { name, v4, v6 } of Object.values(servers)) {
+      for (const address of [v4, v6]) listening.push(`${name}=talk/${address}/${talkPort}`);
+    }
+  }
   for (const [name, where] of Object.entries(places)) {
     for (const place of where) listening.push(`${name}=tcp/${slashed(place)}`);
   }

@@ -94,7 +94,7 @@ export function meshResources(
 }
 
 /** 4 or 16 bytes. */
-function ipBytes(address: string): Uint8Array {
+export function ipBytes(address: string): Uint8Array {
   const bytes = addressToBytes(address);
   return familyOf(address) === 4 ? bytes.slice(12) : bytes;
 }

@@ -153,6 +153,30 @@ describe("xds client: the stream", () => {
     assert.equal(client.ends.length, 0);
   });
 
+  it("to a server that takes 4 MiB is opened anew with 60,000 workloads, of which one has gone", async () => {
+    await using plane = await createControlPlane({ maxRequestBytes: 4 * 2 ** 20 });
+    await using client = startClient(plane.target);
+    // As long as they are in real meshes: told with their versions they take 5 MB.
+    const all = Array.from(
+      { length: 60_000 },
+      (_, i) =>
+        workloadResource(`Kubernetes//Pod/some-namespace/some-deployment-${i}-5d8f7c9b64-x2x7q`, {}, {
+          version: i.toString(16).padStart(16, "0"),
+        }),
+    );
+    let stream = await begin(plane);
+    stream.sendDelta({ type_url: addressUrl, nonce: "n1", resources: all });
+    await stream.expectDelta({ type_url: addressUrl, response_nonce: "n1" });
+    const ends = client.ends.length;
+    stream.fail();
+    stream = await begin(plane);
+    stream.sendDelta({ type_url: addressUrl, nonce: "n2", resources: all.slice(1) });
+    await stream.expectDelta({ type_url: addressUrl, response_nonce: "n2" });
+    assert.equal(client.ends.length, ends + 1, JSON.stringify(client.ends));
+    const { workloads } = client.protocol.mesh;
+    assert.deepEqual([workloads.size, workloads.has(all[0].name)], [all.length - 1, false]);
+  });
+
   it("on which garbage comes is given up; what was held stays", async () => {
     await using plane = await createControlPlane();
     await using client = startClient(plane.target);

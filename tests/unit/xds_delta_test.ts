@@ -293,6 +293,15 @@ describe("xds delta: a resource that is refused", () => {
     assert.deepEqual(workloads(protocol), ["a"]);
   });
 
+  it("that never had a good version and has gone while the stream was away is dropped too", async () => {
+    const protocol = createWorkloadProtocol(node);
+    open(protocol);
+    await answerTo(protocol, { resources: [bad] });
+    open(protocol);
+    await accepted(protocol, {});
+    assert.deepEqual(protocol.rejections, []);
+  });
+
   it("that still comes after that stays refused, its last good version in force", async () => {
     const protocol = createWorkloadProtocol(node);
     open(protocol);

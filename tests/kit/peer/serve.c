@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Servers that answer each connection and each datagram with `NAME CLIENT`, followed by what the datagram said. Prints
- * `ready` when all listen, and ends when its standard input does.
+ * Servers that answer each connection and each datagram with `NAME CLIENT`, followed by what the datagram said; over `talk`,
+ * which is TCP, whatever is said on a connection is answered so, until the client closes it. Prints `ready` when all listen,
+ * and ends when its standard input does.
  */
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -13,7 +14,14 @@
 
 #include "peer.h"
 
-enum role { ROLE_INPUT, ROLE_LISTENER, ROLE_CONNECTION, ROLE_DATAGRAMS };
+enum role {
+	ROLE_INPUT,
+	ROLE_LISTENER,
+	ROLE_CONNECTION,
+	ROLE_DATAGRAMS,
+	ROLE_TALK_LISTENER,
+	ROLE_TALK,
+};
 
 struct watched {
 	enum role role;
@@ -31,19 +39,21 @@ static void watch(int epoll, int fd, enum role role, const char *name)
 		fail("cannot watch a file descriptor: %s", strerror(errno));
 }
 
-/* Reads NAME=tcp/ADDRESS/PORT or NAME=udp/ADDRESS/PORT, which it takes apart in place. */
+/* Reads NAME=tcp/ADDRESS/PORT, NAME=udp/... or NAME=talk/..., which it takes apart in place. */
 static void listen_at(int epoll, char *name)
 {
 	char *specification = name + strcspn(name, "=");
-	bool is_tcp = !strncmp(specification, "=tcp/", 5);
+	bool talks = !strncmp(specification, "=talk/", 6);
+	bool is_tcp = talks || !strncmp(specification, "=tcp/", 5);
 	union any_address address;
 	socklen_t length;
 	int fd, on = 1, queue = 64;
 
 	if (!is_tcp && strncmp(specification, "=udp/", 5))
-		fail("neither NAME=tcp/... nor NAME=udp/...: %s", name);
+		fail("none of NAME=tcp/..., NAME=udp/..., NAME=talk/...: %s", name);
 	*specification = 0;
-	length = parse_target(specification + 5, &address);
+	specification += talks ? 6 : 5;
+	length = parse_target(specification, &address);
 	fd = socket(address.any.sa_family,
 		    (is_tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -52,8 +62,12 @@ static void listen_at(int epoll, char *name)
 	if (is_tcp)
 		setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN, &queue, sizeof(queue));
 	if (fd < 0 || bind(fd, &address.any, length) || (is_tcp && listen(fd, 4096)))
-		fail("%s cannot listen at %s: %s", name, specification + 5, strerror(errno));
-	watch(epoll, fd, is_tcp ? ROLE_LISTENER : ROLE_DATAGRAMS, name);
+		fail("%s cannot listen at %s: %s", name, specification, strerror(errno));
+	watch(epoll, fd,
+	      talks    ? ROLE_TALK_LISTENER
+	      : is_tcp ? ROLE_LISTENER
+		       : ROLE_DATAGRAMS,
+	      name);
 }
 
 static void accept_all(int epoll, int listener, const char *name)
@@ -77,6 +91,34 @@ static void accept_all(int epoll, int listener, const char *name)
 		/* Closed when the client has closed: earlier, with something unread, would reset the connection. */
 		watch(epoll, fd, ROLE_CONNECTION, name);
 	}
+}
+
+static void accept_talk(int epoll, int listener, const char *name)
+{
+	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd >= 0)
+		watch(epoll, fd, ROLE_TALK, name);
+}
+
+static void answer_talk(struct watched *connection)
+{
+	char said[1024], answer[2048], text[ADDRESS_TEXT];
+	union any_address client;
+	socklen_t length = sizeof(client);
+	int fd = connection->fd, size;
+	ssize_t got = recv(fd, said, sizeof(said), 0);
+
+	if (got > 0 && !getpeername(fd, &client.any, &length)) {
+		size = snprintf(answer, sizeof(answer), "%s %s %.*s", connection->name,
+				format_address(&client, text), (int)got, said);
+		if (send(fd, answer, size, MSG_NOSIGNAL) == size)
+			return;
+	} else if (got < 0 && errno == EAGAIN) {
+		return;
+	}
+	close(fd);
+	free(connection);
 }
 
 static void drain(struct watched *connection)
@@ -140,6 +182,12 @@ int serve(int argc, char **argv)
 				break;
 			case ROLE_CONNECTION:
 				drain(watched);
+				break;
+			case ROLE_TALK_LISTENER:
+				accept_talk(epoll, watched->fd, watched->name);
+				break;
+			case ROLE_TALK:
+				answer_talk(watched);
 				break;
 			case ROLE_DATAGRAMS:
 				answer_all(watched->fd, watched->name);
