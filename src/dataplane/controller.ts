@@ -1,8 +1,9 @@
 /**
  * The flush controller: moves the kernel from the applied snapshot to the newest one.
  *
- * Handing in a snapshot never waits. While a flush runs, newer snapshots pile up into one. A flush that fails leaves the
- * kernel as it was; it is tried again with backoff, and at once when a newer snapshot comes.
+ * Handing in a snapshot never waits. While a flush runs, newer snapshots pile up into one, and there is one flush in a turn of the
+ * event loop: what was received together is flushed together, and a source that never rests leaves everything else its turn. A flush
+ * that fails leaves the kernel as it was; it is tried again with backoff, and when a newer snapshot comes.
  */
 
 import {
@@ -12,6 +13,7 @@ import {
   type ServiceKey,
   type Snapshot,
 } from "../mesh/mod.ts";
+import { nextTurn } from "../host/mod.ts";
 import { type CompileNode, compileService } from "./compile.ts";
 import { compileEdit, type CompileInput } from "./compile_edit.ts";
 import type { Datapath, FlushReport } from "./datapath.ts";
@@ -92,6 +94,8 @@ export function createController(options: ControllerOptions): Controller {
   /** Ends in the very turn in which the last flush finds nothing newer: what is handed in after that starts another. */
   let busy = false;
   let running: Promise<void> = Promise.resolve();
+  /** What was flushed last while busy; a retry, which may come before that ends, forgets it. */
+  let tried: { readonly snapshot: Snapshot; readonly aside: Aside } | undefined;
   let stopped = false;
   let retryMs = firstRetryMs;
   let cancelRetry = () => {};
@@ -179,7 +183,10 @@ export function createController(options: ControllerOptions): Controller {
 
   function retryLater(): void {
     cancelRetry();
-    cancelRetry = later(retryMs, start);
+    cancelRetry = later(retryMs, () => {
+      tried = undefined;
+      start();
+    });
     retryMs = Math.min(retryMs * 2, maxRetryMs);
   }
 
@@ -187,13 +194,12 @@ export function createController(options: ControllerOptions): Controller {
 
   async function flushNewest(): Promise<void> {
     try {
-      let tried: Snapshot | undefined;
-      let triedAside: Aside | undefined;
-      const isTried = () => newest === tried && newestAside === triedAside;
+      tried = undefined;
+      const isTried = () => newest === tried?.snapshot && newestAside === tried?.aside;
       while (newest && !stopped && (repairAsked || (!isTried() && !isApplied()))) {
-        tried = newest;
-        triedAside = newestAside;
-        await flushOnce(tried, triedAside);
+        tried = { snapshot: newest, aside: newestAside };
+        await flushOnce(newest, newestAside);
+        await nextTurn();
       }
       // What is wanted now may be what was there before one that failed.
       if (isApplied()) forgetFailure();

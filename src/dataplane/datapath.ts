@@ -8,7 +8,7 @@ import { closeFd, type Shim } from "../../ffi/mod.ts";
 import type { ServiceKey } from "../mesh/mod.ts";
 import { createRecordPool, type RecordPool, takesRecords, type Watermarks } from "../records/mod.ts";
 import { type Applied, emptyApplied } from "./applied.ts";
-import { flush, waitGracePeriod } from "./flush.ts";
+import { flush, release, releasedNothing, waitGracePeriod } from "./flush.ts";
 import { readLimits, removeIdleLimits, roomForLimits } from "./limits.ts";
 import {
   closeMeshMaps,
@@ -122,8 +122,10 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
   /** Looking map records over, and putting another map (or another knowledge of it) in its place: never both at a time. */
   let auditing: Promise<unknown> = Promise.resolve();
   let replacing: Promise<unknown> = Promise.resolve();
-  /** What flushes left to do, to be done in the background. */
-  let owed: (() => Promise<void>)[] = [];
+  /** Whether the background has work that has not begun, and so will do what is owed by then. */
+  let tending = false;
+  /** What flushes released, to be made usable in the background. */
+  let owed: Plan["released"][] = [];
   let backgroundError: string | undefined;
   let growthError: { readonly reason: string; readonly at: number } | undefined;
   let first = true;
@@ -164,23 +166,42 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     throw new Error(foreignMap(paths.maps, "records", "its inner maps are of another shape than expected"));
   }
 
-  /** What fails stays owed, and is tried again the next time. */
+  /**
+   * Makes usable what all flushes so far released, after one grace period for all of them. What fails stays owed, and is tried again
+   * the next time.
+   */
   async function payOwed(): Promise<void> {
-    const tried = owed;
-    owed = [];
-    const results = await Promise.allSettled(tried.map((release) => release()));
-    owed.unshift(...tried.filter((_, i) => results[i].status === "rejected"));
-    const failed = results.find((result) => result.status === "rejected");
-    if (failed) throw failed.reason;
+    const { applied, pool } = state;
+    const { limits } = applied;
+    const count = owed.length;
+    if (owed.every(releasedNothing) && limits.idle.size === 0) {
+      owed = [];
+      return;
+    }
+    await waitGracePeriod(shim);
+    const failures: unknown[] = [];
+    // Flushes may have released more meanwhile.
+    for (const one of owed.splice(0, count)) {
+      try {
+        release({ applied, pool }, one);
+      } catch (error) {
+        failures.push(error);
+        owed.push(one);
+      }
+    }
+    removeIdleLimits(sockets, limits);
+    if (failures.length > 0) throw failures[0];
   }
 
   /** Frees what was replaced, then grows and shrinks the pool. */
   function tendInBackground(): void {
-    const { pool } = state;
+    if (tending) return;
+    tending = true;
     background = background.catch(() => {}).then(async () => {
+      tending = false;
       try {
         await payOwed();
-        await pool.tend();
+        await state.pool.tend();
         backgroundError = undefined;
       } catch (error) {
         backgroundError = messageOf(error);
@@ -373,8 +394,8 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
       }
       if (!isEmpty(plan)) {
         const target = { maps: maps!, sockets, pool: state.pool, applied: state.applied, gracePeriod };
-        const release = await flush(target, plan);
-        owed.push(release);
+        await flush(target, plan);
+        owed.push(plan.released);
       } else {
         commitPlan(plan, state.applied);
       }

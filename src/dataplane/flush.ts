@@ -8,7 +8,7 @@ import type { Applied } from "./applied.ts";
 import type { DesiredFrontend } from "./desired.ts";
 import { frontendKey, rangeKeyOf } from "./frontend_key.ts";
 import { frontendWord, rangeWord } from "./frontend_tag.ts";
-import { removeIdleLimits, restoreLimits, retireLimits, writeLimits } from "./limits.ts";
+import { restoreLimits, retireLimits, writeLimits } from "./limits.ts";
 import type { MeshMaps } from "./maps.ts";
 import { abandonPlan, commitPlan, type Edit, isFirstUse, type Plan } from "./plan/mod.ts";
 import type { SocketMaps } from "./programs.ts";
@@ -39,11 +39,12 @@ export async function waitGracePeriod(shim: Shim): Promise<void> {
 /**
  * Writes a plan.
  *
- * @returns what is left to do off the flush path: after a grace period, make what the plan released usable again
+ * What the plan released is left to do, off the flush path: see `release`.
+ *
  * @throws {KernelError} after undoing what was done
  * @throws {KernelStateUnknown} where undoing failed too
  */
-export async function flush(target: FlushTarget, plan: Plan): Promise<() => Promise<void>> {
+export async function flush(target: FlushTarget, plan: Plan): Promise<void> {
   const { maps, sockets, pool, applied } = target;
   const undo: (() => void)[] = [];
   const pause = slices();
@@ -110,7 +111,6 @@ export async function flush(target: FlushTarget, plan: Plan): Promise<() => Prom
     throw error;
   }
   commitPlan(plan, applied);
-  return () => release(target, plan.released);
 }
 
 async function rollBack(
@@ -140,20 +140,20 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Makes what a plan released usable again. Where it fails it can be tried again. */
-async function release(
-  { sockets, pool, applied, gracePeriod }: FlushTarget,
-  released: Plan["released"],
-): Promise<void> {
-  const { slots, ids, indexes, limits } = released;
-  const isNothing = slots.length + ids.length + indexes.length + limits.length === 0;
-  if (isNothing && applied.limits.idle.size === 0) return;
-  await gracePeriod();
+/** Makes what a plan released usable again; a grace period has passed since it was carried out. Where it fails it can be tried again. */
+export function release(
+  { pool, applied }: Pick<FlushTarget, "pool" | "applied">,
+  { slots, ids, indexes, limits }: Plan["released"],
+): void {
   pool.release(slots);
   for (const id of ids) applied.servicePortIds.giveBack(id);
   for (const index of indexes) applied.endpointIndexes.giveBack(index);
   retireLimits(applied.limits, limits);
-  removeIdleLimits(sockets, applied.limits);
+}
+
+/** Whether a plan released nothing, so that there is no grace period to wait for. */
+export function releasedNothing({ slots, ids, indexes, limits }: Plan["released"]): boolean {
+  return slots.length + ids.length + indexes.length + limits.length === 0;
 }
 
 /** An index counts anew when it is given to another endpoint; nothing refers to it now, so the kernel does not count. */

@@ -20,6 +20,7 @@ export {
   namespacePath,
   removeLeftoverNamespaces,
 } from "./netns.ts";
+export { nextTurn } from "./next_turn.ts";
 export { createNetwork, type NamespaceOptions, type Network, type NetworkOptions } from "./network.ts";
 export { isLeftover, ownedName, ownerTag } from "./owner.ts";
 export { type Child, inPlace, type Place, spawn, type SpawnOptions } from "./process.ts";

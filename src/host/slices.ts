@@ -1,6 +1,6 @@
 /** Long work in bounded slices, so that keepalive, admin interface and timers never wait for all of it. */
 
-import { setImmediate } from "node:timers";
+import { nextTurn } from "./next_turn.ts";
 
 /** How long one slice of work may take, in milliseconds. Well below the 50 ms that anything may wait for the event loop. */
 const sliceMs = 10;
@@ -22,11 +22,8 @@ export function slices(now: () => number = () => performance.now()): () => Promi
   let end = now() + sliceMs;
   return () => {
     if (now() < end) return undefined;
-    return new Promise((resolve) =>
-      setImmediate(() => {
-        end = now() + sliceMs;
-        resolve();
-      })
-    );
+    return nextTurn().then(() => {
+      end = now() + sliceMs;
+    });
   };
 }

@@ -1,6 +1,6 @@
 /** Keeps a protocol machine connected: one stream at a time, opened anew with backoff whenever it ends. */
 
-import { sleep } from "../host/mod.ts";
+import { sleep, slices } from "../host/mod.ts";
 import { type Backoff, createBackoff } from "./backoff.ts";
 import type { Protocol } from "./protocol.ts";
 import { EnvelopeError } from "./proto/mod.ts";
@@ -57,6 +57,8 @@ export function runClient(options: ClientOptions, signal: AbortSignal): Client {
       signal.addEventListener("abort", abort, { once: true });
       const { send, messages } = stream;
       protocol.open(new Date()).forEach(send);
+      // Messages that wait already come without the event loop turning in between.
+      const pause = slices();
       let receiving = false;
       expiry = setInterval(() => {
         if (receiving) return;
@@ -71,6 +73,7 @@ export function runClient(options: ClientOptions, signal: AbortSignal): Client {
         backoff.reset();
         state = { ...state, error: undefined };
         onChange();
+        await pause();
       }
       return goneWell;
     } catch (error) {

@@ -13,8 +13,10 @@ export interface Call {
   fail(error: Error): Promise<void>;
 }
 
-/** Everything that promises set off has run after a turn of the event loop. */
-export const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+const oneTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** Everything that promises set off has run after two turns of the event loop: between two flushes the controller waits for one. */
+export const turn = () => oneTurn().then(oneTurn);
 
 function reportOf(changes: Changes): FlushReport {
   return {

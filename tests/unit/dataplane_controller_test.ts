@@ -125,6 +125,27 @@ describe("the flush controller", () => {
       assert.equal(calls.length, 2);
     });
 
+    it("what comes in one turn of the event loop as two at most, though the kernel takes it at once", async () => {
+      const one = mesh(["shop/a"]);
+      await apply(one);
+      const before = calls.length;
+      let newest = one;
+      const source = (async () => {
+        for (let port = 81; port < 181; port++) {
+          controller.submit(newest = change(newest, "shop/a", port));
+          // The flush ends now, and what waits for it runs, all in this turn.
+          for (const call of calls.slice(before)) void call.end();
+          for (let i = 0; i < 20; i++) await Promise.resolve();
+        }
+      })();
+      await source;
+      assert.equal(calls.length, before + 1);
+      await turn();
+      await last().end();
+      assert.equal(calls.length, before + 2);
+      assert.equal(controller.state.applied, newest);
+    });
+
     it("nothing twice", async () => {
       const one = mesh(["shop/a"]);
       controller.submit(one);
@@ -178,6 +199,18 @@ describe("the flush controller", () => {
       controller.submit(change(one, "shop/a", 81));
       await last().fail(kernelRefuses);
       assert.deepEqual(clock.waiting, [1000]);
+    });
+
+    it("is tried again where the time for that comes while the event loop has not turned since", async () => {
+      controller.submit(one);
+      const failed = last().fail(kernelRefuses);
+      for (let i = 0; i < 20; i++) await Promise.resolve();
+      assert.deepEqual(clock.waiting, [1000]);
+      clock.pass(1000);
+      await failed;
+      assert.equal(calls.length, 2);
+      await last().end();
+      assert.equal(controller.state.applied, one);
     });
 
     it("is told in the state until it succeeds: which services, and why", async () => {

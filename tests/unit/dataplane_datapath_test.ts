@@ -111,6 +111,34 @@ describe("a data path whose map records may not grow any more", () => {
   });
 });
 
+describe("a data path that is flushed to all the time", () => {
+  it("waits for one grace period for all that was released meanwhile, and takes its indexes again", async () => {
+    using host = createDatapathHost();
+    const datapath = host.open();
+    const { kernel } = host;
+    await datapath.flush(services(3, 3));
+    await datapath.settle();
+    let waits = 0;
+    kernel.onGracePeriod = () => {
+      waits++;
+      return () => {};
+    };
+    kernel.holdGracePeriods = true;
+    // Other members each time: as many endpoints are released as there are new ones.
+    const turns = 50;
+    for (let n = 1; n <= turns; n++) await datapath.flush([serviceOf(1, 3, 1000 + 3 * n)]);
+    assert.equal(waits, 1);
+    assert.equal(datapath.applied.endpointIndexes.used, 9 + 3 * turns);
+    kernel.holdGracePeriods = false;
+    await kernel.endGracePeriods();
+    await datapath.settle();
+    assert.equal(waits, 2);
+    assert.equal(datapath.applied.endpointIndexes.used, 9);
+    assert.equal(datapath.backgroundError, undefined);
+    datapath.close();
+  });
+});
+
 describe("a data path whose mesh outgrows its maps", { ignore: !built }, () => {
   let host: DatapathHost;
   let datapath: Datapath;

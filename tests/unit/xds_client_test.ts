@@ -1,5 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import { createWorkloadProtocol, type Protocol, runClient } from "../../src/xds/mod.ts";
+import { deltaResponseType } from "../../src/xds/proto/mod.ts";
 import { createControlPlane, createTcpProxy } from "../kit/mod.ts";
 import { node, startClient } from "./_xds_client.ts";
 import { addressUrl, authorizationUrl, serviceResource, workloadResource } from "../kit/workload_api.ts";
@@ -175,6 +177,37 @@ describe("xds client: the stream", () => {
     assert.equal(client.ends.length, ends + 1, JSON.stringify(client.ends));
     const { workloads } = client.protocol.mesh;
     assert.deepEqual([workloads.size, workloads.has(all[0].name)], [all.length - 1, false]);
+  });
+
+  it("on which messages wait leaves others their turn between them", async () => {
+    const busyMs = 2;
+    const count = 200;
+    const bytes = deltaResponseType.encode({ type_url: addressUrl, nonce: "n" });
+    const protocol: Protocol = {
+      ...createWorkloadProtocol(node),
+      receive: () => {
+        const end = performance.now() + busyMs;
+        while (performance.now() < end);
+        return Promise.resolve([]);
+      },
+    };
+    const abort = new AbortController();
+    async function* messages() {
+      for (let i = 0; i < count; i++) yield bytes;
+      abort.abort();
+    }
+    let turns = 0;
+    const turning = setInterval(() => turns++, 0);
+    const client = runClient({
+      protocol,
+      connect: () => Promise.resolve({ send: () => {}, messages: messages(), close: () => {} }),
+      onChange: () => {},
+      onConnected: () => {},
+      onDisconnected: () => {},
+    }, abort.signal);
+    await client.done;
+    clearInterval(turning);
+    assert.ok(turns >= count * busyMs / 40, `the event loop turned ${turns} times in ${count * busyMs} ms`);
   });
 
   it("on which garbage comes is given up; what was held stays", async () => {
