@@ -45,24 +45,30 @@ function putLimit({ sockets }: Kernel, id: number, most: number): void {
   sockets.connectionLimits.update(id, { most, tag: (id ^ tie(most)) >>> 0 });
 }
 
-/** Changes the service ports that TCP port 80 of the VIPs leads to. */
+/** Nobody listens where `closed` leads. */
+const ports = { 80: 8080, 81: 9999 };
+const [web, closed] = [80, 81];
+
+/** Changes the service ports that the VIPs' TCP ports lead to. */
 function changePorts(
   { maps }: Kernel,
   addresses: readonly string[],
   change: Partial<workload.ServicePort>,
 ): void {
   for (const address of addresses) {
-    const frontend = maps.frontends.lookup({ address: addressToBytes(address), port: 80, protocol: 6 });
-    assert.ok(frontend, `${address} has a frontend`);
-    const port = maps.services.lookup(frontend.servicePort)!;
-    maps.services.storeMany([[frontend.servicePort, { ...port, ...change }]]);
+    for (const port of [web, closed]) {
+      const frontend = maps.frontends.lookup({ address: addressToBytes(address), port, protocol: 6 });
+      assert.ok(frontend, `${address} has a frontend`);
+      const before = maps.services.lookup(frontend.servicePort)!;
+      maps.services.storeMany([[frontend.servicePort, { ...before, ...change }]]);
+    }
   }
 }
 
 describeKernel("a limit of connections", () => {
   const world = useWorld({
     services: {
-      web: { vips: Object.values(vips), members: members("a", "b") },
+      web: { vips: Object.values(vips), ports, members: members("a", "b") },
       free: { vips: [elsewhere], members: members("a", "b") },
     },
   });
@@ -187,6 +193,44 @@ describeKernel("a limit of connections", () => {
       assert.equal(active(), 2n);
     });
   });
+
+  for (const family of [4, 6] as const) {
+    const address = at(vips[`tcp${family}`], web);
+
+    it(`counts a socket until it is closed or connected again, whatever becomes of its connection: IPv${family}`, async () => {
+      await withLimit(2, async ({ active }) => {
+        await using sockets = await world().net.sockets();
+        const socket = await sockets.open(`tcp${family}`);
+        await socket.connect(address);
+        await assert.rejects(socket.connect(address), { code: "EISCONN" });
+        assert.equal(active(), 1n);
+        await socket.disconnect();
+        assert.equal(active(), 1n);
+        const failing = await sockets.open(`tcp${family}`);
+        await failing.nonBlocking();
+        for (let attempt = 0; attempt < 3; attempt++) {
+          await assert.rejects(failing.connect(at(vips[`tcp${family}`], closed)), { code: "EINPROGRESS" });
+          await assert.rejects(failing.connected(), refused);
+          // Linux says so once before it takes the next one.
+          await assert.rejects(failing.connect(at(vips[`tcp${family}`], closed)), { code: "ECONNABORTED" });
+          assert.equal(active(), 2n);
+        }
+        await failing.close();
+        await eventually("one is given back", () => Promise.resolve(active() === 1n));
+      });
+    });
+
+    it(`TCP Fast Open counts, and is refused: IPv${family}`, async () => {
+      await withLimit(1, async ({ active }) => {
+        await using sockets = await world().net.sockets();
+        const socket = await sockets.open(`tcp${family}`);
+        await socket.fastOpen("first", address);
+        assert.equal(active(), 1n);
+        const next = await sockets.open(`tcp${family}`);
+        await assert.rejects(next.fastOpen("first", address), refused);
+      });
+    });
+  }
 
   it("takes nobody's turn with a connect that it refuses", async () => {
     await withLimit(1, async ({ inTurn, active }) => {
