@@ -183,7 +183,7 @@ export async function runAgent(
     services: () => serviceViews(datapath, controller, outliers, options.node.network),
     workloads: () => workloadViews(controller.state.applied),
     endpoints: (service) => endpointViews(datapath, controller, outliers, service, options.node.network),
-    explain: (to, protocol) => explainView(controller, to, protocol),
+    explain: (to, protocol) => explainView(datapath, controller, to, protocol),
     records: () => recordsView(datapath, options.watermarks),
     resources: (only) => source.resources(only),
   });

@@ -18,6 +18,7 @@ import { formatAddressPort, type Health, type Service, type Snapshot, type Workl
 import type { EndpointsResponse, ServiceView, WorkloadView } from "../observe/api.ts";
 import { readRecord } from "../records/mod.ts";
 import { kernelShares } from "./kernel_shares.ts";
+import { portView } from "./port_view.ts";
 import type { Outliers } from "./outliers.ts";
 
 const byText = (a: string, b: string) => a < b ? -1 : a > b ? 1 : 0;
@@ -96,7 +97,10 @@ export function serviceViews(
     return {
       service: key,
       vips: service.vips.map((vip) => vip.network ? `${vip.network}/${vip.address}` : vip.address),
-      ports: [...service.ports].map(([port, targetPort]) => ({ port, targetPort })),
+      ports: [...service.ports].map(([port, targetPort]) => ({
+        ...portView(datapath, service, port),
+        targetPort,
+      })),
       usable: Math.max(0, ...ports.map((port) => nearestTier(port)?.rows.length ?? 0)),
       members: service.assigned === null
         ? snapshot.members.get(key)?.size ?? 0
@@ -166,6 +170,7 @@ export function endpointViews(
   return {
     service: key,
     note: noteOf(service, applied, network, () => compiled(controller, key)),
+    ports: [...service.ports.keys()].map((port) => portView(datapath, service, port)),
     endpoints: [...rows ?? [], ...excluded ?? []],
   };
 }

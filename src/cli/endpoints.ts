@@ -4,6 +4,7 @@ import { defineCommand } from "./command.ts";
 import { pinRootFlag, socketFlag } from "./common_flags.ts";
 import { exitCodes } from "./exit_codes.ts";
 import { outputFlag, printOutput } from "./output.ts";
+import { limitSentence, policyWords } from "./port_words.ts";
 import { renderTable } from "./table.ts";
 
 /** The command `weft endpoints`. */
@@ -13,7 +14,8 @@ export const endpointsCommand = defineCommand({
   description:
     "For each port and address family of the service: its endpoints with tier, weight, health, the share of " +
     "connections that the kernel gives each (read from the kernel's own record), how many connections each got, and " +
-    "which are set aside until when and why; and the members that are kept out, each with the reason.",
+    "which are set aside until when and why; and the members that are kept out, each with the reason. Before them the ports " +
+    "whose endpoints are not chosen at random by weight, or whose connections are limited, with how many there are.",
   flags: [outputFlag, pinRootFlag, socketFlag],
   positionals: [{
     name: "SERVICE",
@@ -53,13 +55,21 @@ export const endpointsCommand = defineCommand({
         ]),
         context.stdout.style,
       );
-      return title + table;
+      return title + portLines(answer.ports) + table;
     });
     return exitCodes.ok;
   },
 });
 
 type Endpoint = EndpointsResponse["endpoints"][number];
+
+/** A line for each port that has a policy or a limit to tell of. */
+function portLines(ports: EndpointsResponse["ports"]): string {
+  return ports.map((port) => {
+    const words = [policyWords(port), limitSentence(port)].filter((word) => word !== "");
+    return words.length === 0 ? "" : `port ${port.port}: ${words.join(", ")}\n`;
+  }).join("");
+}
 
 /** Its state; of one that is set aside also until when and why. */
 function stateWords({ state, setAside }: Pick<Endpoint, "state" | "setAside">): string {

@@ -5,6 +5,7 @@ import { pinRootFlag, socketFlag } from "./common_flags.ts";
 import { exitCodes } from "./exit_codes.ts";
 import { nodeFlags, nodeOptions } from "./node_flags.ts";
 import { outputFlag, printOutput } from "./output.ts";
+import { limitSentence, policyWords } from "./port_words.ts";
 import { type Cell, renderTable } from "./table.ts";
 import type { TextOutput } from "./text_output.ts";
 import { UsageError } from "./user_error.ts";
@@ -15,7 +16,8 @@ export const explainCommand = defineCommand({
   summary: "say where a connection from this node would go, and why",
   description:
     "Asks the agent, or with --mesh answers from a file alone: without root, agent or kernel, for testing a mesh before it " +
-    "is used. The outcome is one of: endpoints (to one of those listed, with their shares), none (refused), passthrough (a " +
+    "is used. The outcome is one of: endpoints (to one of those listed, with their shares), none (refused, with the reason: " +
+    "where a limit of connections is reached, the endpoints are those that serve once there is a place), passthrough (a " +
     "service owns the address, and the destination stays as it is), unknown (nothing in the mesh owns it; it stays as it " +
     "is). The exit code is 0 for every answer.\n\n" +
     "The flags that say where the node is belong to --mesh; an agent knows where it is. --node is then empty where left out.",
@@ -97,12 +99,17 @@ async function fromFile(
 }
 
 function render(answer: Explanation, out: TextOutput): string {
-  const { outcome, reason, service, mode, node, endpoints, standby, excluded } = answer;
+  const { outcome, reason, service, mode, refused, node, endpoints, standby, excluded } = answer;
   const colour = outcome === "none" ? "red" : outcome === "endpoints" ? "green" : "yellow";
+  /** What there is nothing to say of has no line. */
   const head: [string, string][] = [
     ["outcome", out.style(colour, outcome)],
     ["reason", reason],
-    ...service ? [["service", service] as [string, string], ["mode", mode ?? ""] as [string, string]] : [],
+    ["service", service ?? ""],
+    ["mode", mode ?? ""],
+    ["policy", policyWords(answer)],
+    ["limit", limitSentence(answer)],
+    ["refused", refused ? `${refused} so far` : ""],
     ["from", words(node)],
   ];
   const rows: Cell[][] = [
@@ -113,7 +120,8 @@ function render(answer: Explanation, out: TextOutput): string {
   const table = rows.length === 0
     ? ""
     : `\n${renderTable(["TIER", "WORKLOAD", "ADDRESS", "PORT", "SHARE", "NOTE"], rows, out.style)}`;
-  return head.map(([name, text]) => `${name.padEnd(12)}${text}\n`).join("") + table;
+  const lines = head.filter(([, text]) => text !== "").map(([name, text]) => `${name.padEnd(12)}${text}\n`);
+  return lines.join("") + table;
 }
 
 /** What is known of the node's place. */

@@ -84,6 +84,16 @@ export function limitOf({ byId, byCluster }: Limits, cluster: string): Limit {
   return limit;
 }
 
+/** How many connections count under a cluster's limit now. */
+export function activeUnder(
+  { activeConnections }: Pick<LimitMaps, "activeConnections">,
+  { byCluster }: Limits,
+  cluster: string,
+): number {
+  const id = byCluster.get(cluster)?.id;
+  return id === undefined ? 0 : Number(activeConnections.lookup(id) ?? 0n);
+}
+
 /** One more service names it. */
 export function holdLimit({ idle }: Limits, limit: Limit): void {
   limit.users++;

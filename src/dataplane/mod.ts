@@ -18,7 +18,7 @@ export { type Datapath, type DatapathOptions, type FlushReport, openDatapath } f
 export * from "./desired.ts";
 export { KernelStateUnknown } from "./flush.ts";
 export { type Hook, hooks, hooksInUse } from "./hooks.ts";
-export { roomForLimits } from "./limits.ts";
+export { activeUnder, roomForLimits } from "./limits.ts";
 export {
   defaultSizes,
   eventsSize,

@@ -6,7 +6,16 @@
 import { compileService } from "../dataplane/compile.ts";
 import type { Aside, DesiredEndpoint } from "../dataplane/desired.ts";
 import type { Place } from "../locality/mod.ts";
-import { familyOf, type Service, serviceKey, type Snapshot, type Workload } from "../mesh/mod.ts";
+import {
+  type ConnectionLimit,
+  familyOf,
+  type LbPolicy,
+  lbPolicyOf,
+  type Service,
+  serviceKey,
+  type Snapshot,
+  type Workload,
+} from "../mesh/mod.ts";
 import type { Destination } from "./destination.ts";
 import { fraction } from "./fraction.ts";
 import { ownerOfAddress, ownerOfVip, workloadAt } from "./owner.ts";
@@ -19,13 +28,23 @@ export interface ExplainOptions {
   readonly protocol: "TCP" | "UDP";
   /** What is set aside. @default {nothing} */
   readonly aside?: Aside;
+  /** What the kernel counts. @default {nothing is known} */
+  readonly counts?: LiveCounts;
   /** In the source's order, which decides between workloads with the same address. */
   readonly workloads: Iterable<Workload>;
 }
 
+/** What only a kernel that serves can tell. */
+export interface LiveCounts {
+  /** How many connections count under the limit of a cluster. */
+  active(cluster: string): number;
+  /** How many connections to a service port were refused. @param port as `DesiredServicePort` has it */
+  refused(port: { readonly service: string; readonly key: string }): number;
+}
+
 /**
  * - `endpoints`: to one of those listed
- * - `none`: refused, never forwarded
+ * - `none`: refused, never forwarded; where a limit of connections is reached, the endpoints are those that serve once there is a place
  * - `passthrough`: a service owns the address, and the destination stays as it is
  * - `unknown`: nothing in the mesh owns the address; the destination stays as it is
  */
@@ -37,6 +56,12 @@ export interface Explanation {
   /** `namespace/hostname`. */
   readonly service: string | null;
   readonly mode: string | null;
+  /** How the endpoints of the service port are chosen; this and the next two are `null` where none takes the connection. */
+  readonly lbPolicy: LbPolicy | null;
+  /** The most TCP connections that the node may have to the cluster, and how many there are. */
+  readonly connectionLimit: (ConnectionLimit & { readonly active: number }) | null;
+  /** How many connections to the service port were refused; `null` also where nobody counts. */
+  readonly refused: number | null;
   /** Where the node is. */
   readonly node: Readonly<
     Record<"network" | "region" | "zone" | "subzone" | "node" | "clusterId", string>
@@ -67,6 +92,9 @@ const nothing = {
   reason: "nothing in the mesh owns this address",
   service: null,
   mode: null,
+  lbPolicy: null,
+  connectionLimit: null,
+  refused: null,
   endpoints: [],
   standby: [],
   excluded: [],
@@ -132,12 +160,24 @@ function explainService(to: Destination, service: Service, options: ExplainOptio
   const idle = nearest?.filter((one) => one.weight === 0) ?? [];
   const total = chosen.reduce((sum, one) => sum + BigInt(one.weight), 0n);
   const at = ({ uid, address, port }: DesiredEndpoint, tier: number) => ({ uid, address, port, tier });
+  const { counts } = options;
+  const connectionLimit = isUdp || port.connectionLimit === null
+    ? null
+    : { ...port.connectionLimit, active: counts?.active(port.connectionLimit.cluster) ?? 0 };
   const parts = {
     ...whose,
+    lbPolicy: lbPolicyOf(port.choice),
+    connectionLimit,
+    refused: counts?.refused(port) ?? null,
     endpoints: chosen.map((one) => ({ ...at(one, 0), share: fraction(BigInt(one.weight), total) })),
     standby: behind.flatMap((endpoints, i) => endpoints.map((one) => at(one, i + 1))),
     excluded: [...excluded, ...idle.map(({ uid }) => ({ uid, reason: "capacity 0" }))].sort(byUid),
   };
+  if (chosen.length > 0 && connectionLimit && connectionLimit.active >= connectionLimit.max) {
+    const { cluster, max } = connectionLimit;
+    const reason = `max_connections ${max} of cluster ${cluster} reached: connect fails with ECONNREFUSED`;
+    return { ...parts, outcome: "none", reason };
+  }
   if (chosen.length > 0) {
     return { ...parts, outcome: "endpoints", reason: reasonOf(service, port.tiers.length) };
   }

@@ -9,6 +9,7 @@ export {
   parseAddress,
 } from "./address.ts";
 export { changedServices, type ServiceChange } from "./changed_services.ts";
+export { lbPolicies, type LbPolicy, lbPolicyOf } from "./lb_policy.ts";
 export * from "./model.ts";
 export { ownerOf, ownerOfRange } from "./owners.ts";
 export { type Change, diff, emptyMap, type MapDraft, mapOf, type PersistentMap } from "./persistent_map.ts";

@@ -5,6 +5,7 @@
  */
 
 import { z } from "zod";
+import { lbPolicies } from "../mesh/lb_policy.ts";
 
 const count = z.number().int().nonnegative();
 
@@ -112,10 +113,24 @@ export const statusResponse = z.object({
 });
 export type StatusResponse = z.infer<typeof statusResponse>;
 
+const lbPolicy = z.enum(lbPolicies);
+
+/** The most TCP connections that the node may have to a cluster, and how many there are now, by the kernel's own count. */
+export const connectionLimitView = z.object({
+  /** Service ports that name the same cluster share the limit. */
+  cluster: z.string(),
+  max: count,
+  active: count,
+});
+
+/** A service port: how its endpoints are chosen, and what limits its connections. */
+export const portView = z.object({ port: count, lbPolicy, connectionLimit: connectionLimitView.nullable() });
+export type PortView = z.infer<typeof portView>;
+
 export const serviceView = z.object({
   service: z.string(),
   vips: z.array(z.string()),
-  ports: z.array(z.object({ port: count, targetPort: count })),
+  ports: z.array(portView.extend({ targetPort: count })),
   /** Endpoints that may be chosen, and all members; of the first port where they differ by port. */
   usable: count,
   members: count,
@@ -170,6 +185,7 @@ export const endpointView = z.object({
 export const endpointsResponse = z.object({
   service: z.string(),
   note: z.string(),
+  ports: z.array(portView),
   endpoints: z.array(endpointView),
 });
 export type EndpointsResponse = z.infer<typeof endpointsResponse>;
@@ -179,6 +195,10 @@ export const explainResponse = z.object({
   reason: z.string(),
   service: z.string().nullable(),
   mode: z.string().nullable(),
+  /** These three of the service port, where one takes the connection. */
+  lbPolicy: lbPolicy.nullable(),
+  connectionLimit: connectionLimitView.nullable(),
+  refused: count.nullable(),
   /** Where the node is. */
   node: z.object({
     network: z.string(),

@@ -30,9 +30,12 @@ function limitingPlane(plane: ControlPlane, { servers }: TestNet) {
     cds: () => [
       cluster(
         "web",
-        most === undefined
-          ? {}
-          : { circuit_breakers: { thresholds: [{ max_connections: { value: most } }] } },
+        {
+          lb_policy: 0,
+          ...most === undefined
+            ? {}
+            : { circuit_breakers: { thresholds: [{ max_connections: { value: most } }] } },
+        },
       ),
     ],
     eds: () => [assignment("web", serverAt(servers.a, 4), serverAt(servers.a, 6))],
@@ -151,6 +154,47 @@ describeKernel("max_connections of a cluster", () => {
       await follow(3);
       await connect();
       await assert.rejects(connect(), refused);
+    });
+  });
+
+  it("is told by services, endpoints and explain, with what counts under it: why a connect is refused", async () => {
+    await withWorld(3, async ({ agent, connect }) => {
+      const shown = async (...args: string[]) => {
+        const { code, stdout, stderr } = await agent.weft(...args);
+        assert.equal(code, 0, stderr);
+        return stdout;
+      };
+      const open = [await connect("tcp4"), await connect("tcp6")];
+      const to = at(vips.tcp4, 80);
+      assert.match(
+        await shown("explain", to),
+        /^outcome +endpoints\n(.+\n)+limit +2 of 3 connections to cluster web\n/,
+      );
+      open.push(await connect("tcp4"));
+      await assert.rejects(connect("tcp4"), refused);
+
+      const limit = { lbPolicy: "ROUND_ROBIN", connectionLimit: { cluster: "web", max: 3, active: 3 } };
+      const answer = JSON.parse(await shown("explain", to, "-o", "json"));
+      const { outcome, reason, lbPolicy, connectionLimit } = answer;
+      assert.deepEqual({ lbPolicy, connectionLimit }, limit);
+      assert.deepEqual([outcome, answer.refused], ["none", 1]);
+      assert.equal(reason, "max_connections 3 of cluster web reached: connect fails with ECONNREFUSED");
+      const words = await shown("explain", to);
+      for (const line of [/^policy +ROUND_ROBIN$/m, /^limit +3 of 3 .*web$/m, /^refused +1 so far$/m]) {
+        assert.match(words, line);
+      }
+
+      const [service, ...others] = JSON.parse(await shown("services", "-o", "json"));
+      assert.deepEqual([service.ports, others], [[{ port: 80, targetPort: 0, ...limit }], []]);
+      const [header, row] = (await shown("services")).split("\n");
+      for (const [title, text] of [["POLICY", "ROUND_ROBIN"], ["LIMIT", "3 of 3"]]) {
+        assert.equal(row.indexOf(text), header.indexOf(title), `${header}\n${row}`);
+      }
+
+      const endpoints = JSON.parse(await shown("endpoints", service.service, "-o", "json"));
+      assert.deepEqual(endpoints.ports, [{ port: 80, ...limit }]);
+      const [line] = (await shown("endpoints", service.service)).split("\n");
+      assert.equal(line, "port 80: ROUND_ROBIN, 3 of 3 connections to cluster web");
     });
   });
 

@@ -70,6 +70,9 @@ describe("explain: a service's VIP", () => {
       reason: "failover: the nearest of 2 tiers",
       service: web,
       mode: "Failover",
+      lbPolicy: "RANDOM",
+      connectionLimit: null,
+      refused: null,
       node: { network: "", region: "r", zone: "z", subzone: "", node: "n1", clusterId: "" },
       endpoints: [
         { uid: "a", address: "10.0.0.1", port: 8080, tier: 0, share: "2/3" },
