@@ -8,7 +8,7 @@ import type { Applied } from "./applied.ts";
 import type { DesiredFrontend } from "./desired.ts";
 import { frontendKey, rangeKeyOf } from "./frontend_key.ts";
 import { frontendWord, rangeWord } from "./frontend_tag.ts";
-import { restoreLimits, retireLimits, writeLimits } from "./limits.ts";
+import { leaveLimits, restoreLimits, writeLimits } from "./limits.ts";
 import type { MeshMaps } from "./maps.ts";
 import { abandonPlan, commitPlan, type Edit, isFirstUse, type Plan } from "./plan/mod.ts";
 import type { SocketMaps } from "./programs.ts";
@@ -148,7 +148,7 @@ export function release(
   pool.release(slots);
   for (const id of ids) applied.servicePortIds.giveBack(id);
   for (const index of indexes) applied.endpointIndexes.giveBack(index);
-  retireLimits(applied.limits, limits);
+  leaveLimits(applied.limits, limits);
 }
 
 /** Whether a plan released nothing, so that there is no grace period to wait for. */

@@ -19,7 +19,7 @@ export interface Limit {
   cluster: string | undefined;
   /** The most connections that the kernel was told; `undefined`: it was told none. */
   most: number | undefined;
-  /** How many services name it, or will with a plan that is under way. */
+  /** How many services name it, did until less than a grace period ago, or will with a plan that is under way. */
   users: number;
 }
 
@@ -27,7 +27,10 @@ export interface Limit {
 export interface Limits {
   readonly byId: Map<number, Limit>;
   readonly byCluster: Map<string, Limit>;
-  /** Those that nothing has named for longer than a grace period: they go when their connections are gone. */
+  /**
+   * Those that nothing has named for longer than a grace period, and those that were found: they go when their connections are gone,
+   * but for those that the first plan wants.
+   */
   readonly idle: Set<Limit>;
 }
 
@@ -70,7 +73,8 @@ const mostId = 0x7fff_ffff;
 
 /**
  * The limit of a cluster, known from now on. Its id is a hash of the name, or the next one that is free: an agent that is started
- * again finds the same. Only clusters of one hash may change places then, and the connections that they have with them.
+ * again finds the same. Only where two hashes are the same may clusters change places then, those two or one of the next hash, and the
+ * connections that they have with them.
  */
 export function limitOf({ byId, byCluster }: Limits, cluster: string): Limit {
   const known = byCluster.get(cluster);
@@ -100,16 +104,11 @@ export function holdLimit({ idle }: Limits, limit: Limit): void {
   idle.delete(limit);
 }
 
-/** One service less names each. */
-export function leaveLimits({ byCluster }: Limits, clusters: Iterable<string>): void {
-  for (const cluster of clusters) byCluster.get(cluster)!.users--;
-}
-
-/** Puts limits among the idle ones that nothing has named for longer than a grace period. */
-export function retireLimits({ byCluster, idle }: Limits, clusters: Iterable<string>): void {
+/** One service less names each, for longer than a grace period. */
+export function leaveLimits({ byCluster, idle }: Limits, clusters: Iterable<string>): void {
   for (const cluster of clusters) {
-    const limit = byCluster.get(cluster);
-    if (limit?.users === 0) idle.add(limit);
+    const limit = byCluster.get(cluster)!;
+    if (--limit.users === 0) idle.add(limit);
   }
 }
 

@@ -3,7 +3,13 @@
 import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { Datapath } from "../../src/dataplane/mod.ts";
-import { type Change, createDatapathHost, type DatapathHost, serviceOf } from "./_datapath_host.ts";
+import {
+  assertServes,
+  type Change,
+  createDatapathHost,
+  type DatapathHost,
+  serviceOf,
+} from "./_datapath_host.ts";
 
 /** Service number `n`, under the limit of a cluster. */
 function limited(n: number, cluster: string, max: number): Change {
@@ -81,6 +87,36 @@ describe("limits of connections", () => {
     await host.kernel.endGracePeriods();
     await datapath.settle();
     assert.equal(counts().length, 1);
+  });
+
+  it("go only after a grace period that began when nothing named them any more, whatever was owed before", async () => {
+    await flush(limited(1, "a", 5));
+    host.kernel.holdGracePeriods = true;
+    await datapath.flush([serviceOf(1, 2)]);
+    await datapath.flush([limited(1, "a", 5)]);
+    await datapath.flush([serviceOf(1, 2)]);
+    await host.kernel.endGracePeriods();
+    assert.deepEqual(counts(), [0n], "the first one had begun before");
+    host.kernel.holdGracePeriods = false;
+    await host.kernel.endGracePeriods();
+    await datapath.settle();
+    assert.deepEqual(counts(), []);
+  });
+
+  it("that cannot be removed are tried again, and nothing else is done twice", async () => {
+    await flush(limited(1, "a", 5));
+    host.kernel.failAt = ({ name }, value) => name === "active_connecti" && value === undefined;
+    await datapath.flush([["shop/s1", undefined]]);
+    await assert.rejects(datapath.settle(), /active_connections/);
+    assert.deepEqual(counts(), [0n]);
+    host.kernel.failAt = undefined;
+    const { backgroundError } = await datapath.flush([serviceOf(2, 2)]);
+    assert.match(backgroundError!, /active_connections/);
+    await datapath.settle();
+    assert.deepEqual(counts(), []);
+    assert.equal(datapath.backgroundError, undefined);
+    await flush(serviceOf(3, 2));
+    assertServes(host.kernel, datapath, [serviceOf(2, 2), serviceOf(3, 2)]);
   });
 
   it("are as they were after a flush that fails at any write", async () => {

@@ -1,7 +1,6 @@
 /** What is applied once a plan has been carried out. */
 
 import type { Applied, AppliedEndpoint, AppliedServicePort, AppliedTier } from "../applied.ts";
-import { leaveLimits } from "../limits.ts";
 import type { Plan } from "./draft.ts";
 import type { RowsEdit } from "./rows.ts";
 
@@ -25,8 +24,8 @@ export interface PortCommit {
 
 /** Makes a plan that is in the kernel the applied state. */
 export function commitPlan(
-  plan: Pick<Plan, "next" | "ports" | "limits" | "released">,
-  { services, frontendCount, limits }: Applied,
+  plan: Pick<Plan, "next" | "ports" | "limits">,
+  { services, frontendCount }: Applied,
 ): void {
   for (const [key, service] of plan.next) {
     frontendCount.value += (service?.frontends.size ?? 0) - (services.get(key)?.frontends.size ?? 0);
@@ -35,7 +34,6 @@ export function commitPlan(
   }
   for (const commit of plan.ports) commitPort(commit);
   for (const { limit, after } of plan.limits.values()) limit.most = after;
-  leaveLimits(limits, plan.released.limits);
 }
 
 function commitPort({ port, mapped, ranks, tiers }: PortCommit): void {

@@ -19,7 +19,7 @@ import {
   rangeIdOf,
 } from "../applied.ts";
 import type { DesiredFrontend, DesiredService, DesiredServicePort, ServiceEdit } from "../desired.ts";
-import { leaveLimits, retireLimits } from "../limits.ts";
+import { leaveLimits } from "../limits.ts";
 import { leaveId, unlistedId } from "../maps.ts";
 import type { Found } from "../read_back.ts";
 import { type Draft, type Edit, emptyDraft, type Plan, type RecordSource, take } from "./draft.ts";
@@ -97,7 +97,6 @@ export function abandonPlan(
   for (const id of plan.taken.ids) applied.servicePortIds.giveBack(id);
   for (const index of plan.taken.indexes) applied.endpointIndexes.giveBack(index);
   leaveLimits(applied.limits, plan.taken.limits);
-  retireLimits(applied.limits, plan.taken.limits);
 }
 
 function planService(
