@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
-/* What a connection holds for as long as its socket lives: a place under the limit of its cluster. */
+/* What a connection holds for as long as its socket lives: a place under the limit of its cluster, and one at its endpoint. */
 #ifndef WEFT_HELD_H
 #define WEFT_HELD_H
 
@@ -28,10 +28,10 @@ static __always_inline bool find_limit(__u32 limit, __u32 *most)
 	return false;
 }
 
-/* Gives back what a socket held; 0: nothing. */
-static __always_inline void give_back(__u32 held)
+/* Gives a place back; 0: none was taken. */
+static __always_inline void give_back_limit(__u32 limit)
 {
-	__u64 *active = held ? active_connections_of(held) : 0;
+	__u64 *active = limit ? active_connections_of(limit) : 0;
 
 	if (active)
 		__sync_fetch_and_add(active, -1);
@@ -62,6 +62,54 @@ static __always_inline bool take_connection(__u32 limit, __u32 *held)
 	}
 	__sync_fetch_and_add(active, -1);
 	return false;
+}
+
+/*
+ * Counts a connection to an endpoint. Nobody gives the index to another endpoint meanwhile: that waits for a grace period.
+ *
+ * @held: HELD_ENDPOINT comes to it
+ */
+static __always_inline void count_connection(const struct backend *to, __u32 *held)
+{
+	__u32 index = to->endpoint;
+	__u64 *word = bpf_map_lookup_elem(&endpoint_connections, &index);
+
+	if (!word)
+		return;
+	/* It is another one's at most once, and then only those who still have connections to that one write. */
+	for (int attempt = 0; attempt < 16; attempt++) {
+		__u64 old = load_word(word);
+
+		if (old >> 32 == to->generation)
+			__sync_fetch_and_add(word, 1);
+		else if (__sync_val_compare_and_swap(word, old,
+						     (__u64)to->generation << 32 |
+							     (NO_CONNECTIONS + 1)) != old)
+			continue;
+		*held |= HELD_ENDPOINT;
+		return;
+	}
+	count(COUNTER_BROKEN);
+}
+
+/* Takes one off, where the count is still that endpoint's. */
+static __always_inline void uncount_connection(__u32 endpoint, __u32 generation)
+{
+	__u64 *word = bpf_map_lookup_elem(&endpoint_connections, &endpoint);
+
+	if (!word || load_word(word) >> 32 != generation)
+		return;
+	/* It has become another one's between the two: as it was. */
+	if (__sync_fetch_and_add(word, -1) >> 32 != generation)
+		__sync_fetch_and_add(word, 1);
+}
+
+/* Gives back what a connection held. */
+static __always_inline void give_back(__u32 held, __u32 endpoint, __u32 generation)
+{
+	give_back_limit(held & ~HELD_ENDPOINT);
+	if (held & HELD_ENDPOINT)
+		uncount_connection(endpoint, generation);
 }
 
 #endif

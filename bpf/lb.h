@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
-/* Choosing a backend: frontend -> service port -> tier word -> record -> an entry at random or in turn -> endpoint. */
+/* Choosing a backend: frontend -> service port -> tier word -> record -> an entry (choice.h) -> endpoint. */
 #ifndef WEFT_LB_H
 #define WEFT_LB_H
 
 #include "address.h"
+#include "choice.h"
 #include "count.h"
 #include "maps.h"
+#include "words.h"
 
 enum verdict {
 	VERDICT_LEAVE, /* not the mesh's business */
@@ -14,20 +16,6 @@ enum verdict {
 };
 
 #define NO_SERVICE_PORT 0xffffffffu
-#define TIER_FLAGS (TIER_WEIGHTED | TIER_MAPPED)
-
-/* One aligned 64-bit load: the pair in it was written together. */
-static __always_inline __u64 load_word(const void *word)
-{
-	return *(const volatile __u64 *)word;
-}
-
-/* Different words give different hashes, and all their bits count in the steps that follow. */
-static __always_inline __u32 mix(__u32 hash, __u32 word, __u32 factor)
-{
-	hash = (hash ^ word) * factor;
-	return hash ^ hash >> 16;
-}
 
 /*
  * Ties a frontend's word to its key; user space computes the same (src/dataplane/frontend_tag.ts). Keys that differ in one word
@@ -41,15 +29,6 @@ static __always_inline __u32 frontend_tag(const struct frontend_key *key)
 	hash = mix(hash, key->address.words[2], 0xc2b2ae3d);
 	hash = mix(hash, key->address.words[3], 0x27d4eb2f);
 	return mix(hash, (__u32)key->port << 8 | key->protocol, 0x165667b1);
-}
-
-/*
- * Ties the halves of a word to each other: the kernel may copy it byte by byte into an element that is used again, and then an id must
- * not be believed that came before its tag. Different ids give different values.
- */
-static __always_inline __u32 tie(__u32 id)
-{
-	return id * 0x9e3779b1u;
 }
 
 /* Asks `frontends` for the word of a key. */
@@ -185,14 +164,6 @@ static __always_inline __u32 find_service_port(const struct destination *to)
 	return find_in_range(to);
 }
 
-/* The service port that a destination leads to, as it was read once. */
-struct route {
-	__u64 tier; /* its word */
-	__u32 id;
-	__u32 limit; /* of connections; 0: none */
-	bool in_turn; /* SERVICE_ROUND_ROBIN */
-};
-
 /* What to do with a destination. */
 static __always_inline enum verdict judge(const struct destination *to, struct route *route)
 {
@@ -211,7 +182,8 @@ static __always_inline enum verdict judge(const struct destination *to, struct r
 	head = load_word(&service_port->flags);
 	if (head & SERVICE_LEAVE)
 		return VERDICT_LEAVE;
-	route->in_turn = head & SERVICE_ROUND_ROBIN;
+	route->flags = head;
+	route->choices = head >> 16;
 	route->limit = head >> 32;
 	route->tier = load_word(&service_port->tier);
 	count_word = route->tier >> 32;
@@ -223,66 +195,6 @@ static __always_inline enum verdict judge(const struct destination *to, struct r
 	return VERDICT_REFUSE;
 }
 
-/* A number in 0..count-1, each as likely as the next (Lemire's multiply-and-shift). */
-static __always_inline __u32 random_below(__u32 count)
-{
-	return (__u64)bpf_get_prandom_u32() * count >> 32;
-}
-
-static __always_inline __u32 reverse_bits(__u32 word)
-{
-	word = (word & 0x55555555) << 1 | (word >> 1 & 0x55555555);
-	word = (word & 0x33333333) << 2 | (word >> 2 & 0x33333333);
-	word = (word & 0x0f0f0f0f) << 4 | (word >> 4 & 0x0f0f0f0f);
-	return __builtin_bswap32(word);
-}
-
-/*
- * Takes the service port's next turn. The rows have theirs one after the other, and a weighted row's two endpoints share its turns as
- * its threshold says: in each cycle it is held against the next number of the van der Corput sequence (the cycle's number with its
- * bits reversed). Any 2^k cycles in a row that begin at a multiple of 2^k have numbers 2^(32-k) apart.
- */
-static __always_inline bool take_turn(__u32 id, __u32 rows, __u32 *row, __u32 *number)
-{
-	__u64 *given = bpf_map_lookup_elem(&turns, &id);
-	__u64 turn;
-
-	if (!given)
-		return false;
-	turn = __sync_fetch_and_add(given, 1);
-	*row = turn % rows;
-	*number = reverse_bits(turn / rows);
-	return true;
-}
-
-static __always_inline bool pick_entry(void *record, const struct route *route, __u32 *endpoint)
-{
-	__u32 count = route->tier >> 32;
-	bool in_turn = route->in_turn, weighted = count & TIER_WEIGHTED;
-	__u32 rows = count & ~TIER_FLAGS, row, number, position;
-	struct record_entry *entry;
-	__u64 word;
-
-	if (!in_turn)
-		row = random_below(rows);
-	else if (!take_turn(route->id, rows, &row, &number))
-		return false;
-	position = row << weighted;
-	entry = bpf_map_lookup_elem(record, &position);
-	if (!entry)
-		return false;
-	word = load_word(entry);
-	if (weighted && (in_turn ? number : bpf_get_prandom_u32()) >= (__u32)word) {
-		position += 1;
-		entry = bpf_map_lookup_elem(record, &position);
-		if (!entry)
-			return false;
-		word = load_word(entry);
-	}
-	*endpoint = word >> 32;
-	return true;
-}
-
 #ifdef WEFT_TEST_BEFORE_RECORD
 #include WEFT_TEST_BEFORE_RECORD
 #else
@@ -292,8 +204,9 @@ static __always_inline void before_record(void)
 }
 #endif
 
-/* Chooses one of the tier's endpoints by weight. */
-static __always_inline bool pick(const struct route *route, struct backend *to)
+/* Chooses one of the tier's endpoints. */
+static __always_inline bool pick(struct bpf_sock_addr *ctx, const struct route *route,
+				 struct backend *to)
 {
 	__u32 slot = route->tier, index;
 	struct endpoint *endpoint;
@@ -301,7 +214,7 @@ static __always_inline bool pick(const struct route *route, struct backend *to)
 
 	before_record();
 	record = bpf_map_lookup_elem(&records, &slot);
-	if (!record || !pick_entry(record, route, &index))
+	if (!record || !choose(ctx, record, route, &index))
 		goto broken;
 	endpoint = bpf_map_lookup_elem(&endpoints, &index);
 	if (!endpoint || !endpoint->generation)

@@ -99,6 +99,17 @@ struct {
 } turns SEC(".maps");
 
 /*
+ * How many connections each endpoint has, by endpoint index, as SERVICE_LEAST_REQUEST asks: of one element until a service port does.
+ * Written by connect and sock_release; a larger generation begins with a copy.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct endpoint_connections);
+} endpoint_connections SEC(".maps");
+
+/*
  * Which endpoints fail, by endpoint index: written by sockops and sock_release. Counted anew where the index has become another
  * endpoint's. Element 0: failures.h.
  */
@@ -203,6 +214,8 @@ const volatile struct {
 	enum service_flag service_flag;
 	enum endpoint_flag endpoint_flag;
 	enum flow_role flow_role;
+	enum held_flag held_flag;
+	enum bound bound;
 	enum counter counter;
 } layouts = {};
 

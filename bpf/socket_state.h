@@ -158,7 +158,7 @@ static __always_inline void release_held(__u64 cookie, const struct place *place
 	/* The place may have been another socket's before. */
 	if (!peer->held || peer->seal != seal_peer(cookie, peer))
 		return;
-	give_back(peer->held);
+	give_back(peer->held, peer->endpoint, peer->generation);
 	peer->held = 0;
 	__sync_fetch_and_add(&place->first->holders, -1);
 }

@@ -81,19 +81,31 @@ enum tier_flag {
 
 struct service_port {
 	/* one word: */
-	__u32 flags; /* SERVICE_* */
+	__u16 flags; /* SERVICE_* */
+	__u16 choices; /* SERVICE_LEAST_REQUEST: of how many at random, 2 to MOST_CHOICES */
 	__u32 limit; /* key in `connection_limits`; 0: none */
 	struct tier tier;
 };
 
 enum service_flag {
 	SERVICE_LEAVE = 1, /* the destination stays as it is */
-	SERVICE_ROUND_ROBIN = 2, /* endpoints are chosen in turn, else at random */
+	/* How an endpoint is chosen; at most one of these, and at random by weight where there is none. */
+	SERVICE_ROUND_ROBIN = 2, /* in turn */
+	SERVICE_LEAST_REQUEST = 4, /* of some at random the one with the fewest connections */
+	SERVICE_RING_HASH = 8, /* by the client, on a ring */
+	SERVICE_MAGLEV = 16, /* by the client, from a table */
+};
+
+/* Bounds of loops. */
+enum bound {
+	MOST_CHOICES = 32, /* in a service port */
 };
 
 /*
  * An entry of a record. Unweighted: {0, endpoint}. Weighted: row i is entries 2i {threshold, endpoint} and
- * 2i+1 {0, alias endpoint}: a number below the threshold, at random or of the turn, picks the first.
+ * 2i+1 {alias row, alias endpoint}: a number below the threshold, at random or of the turn, picks the first. With
+ * SERVICE_LEAST_REQUEST the rows' weights follow: 2 * rows + i is {weight, endpoint}. SERVICE_RING_HASH: {point, endpoint}, by point;
+ * a client gets the first one at or after its own, or the very first. SERVICE_MAGLEV: {0, endpoint}.
  */
 struct record_entry {
 	__u32 threshold;
@@ -123,6 +135,17 @@ struct connection_limit {
 } __attribute__((aligned(8)));
 
 /*
+ * How many connections an endpoint has (SERVICE_LEAST_REQUEST), one word: what is left over when an endpoint's index is given to
+ * another one does not count.
+ */
+struct endpoint_connections {
+	__u32 active; /* and NO_CONNECTIONS, so that taking one off never borrows from the generation */
+	__u32 generation; /* of the endpoint that has them */
+} __attribute__((aligned(8)));
+
+#define NO_CONNECTIONS 0x80000000u
+
+/*
  * Which sockets have their peer in `socket_peers`, by cookie: way w of bucket b is peer b * BUCKET_WAYS + w. One cache line, so
  * that finding nothing costs little.
  */
@@ -144,10 +167,15 @@ struct socket_peer {
 	__be16 backend_port;
 	__u32 endpoint;
 	__u32 generation;
-	__u32 held; /* the limit that the connection counts under; 0: none */
+	__u32 held; /* the id of the limit that the connection counts under, 0: none; HELD_ENDPOINT */
 	/* Outside the seal: the cookie of the socket whose SYN nobody answered in time; sockops sets it, connect clears it. */
 	__u64 unanswered;
 }; /* a cache line in all */
+
+enum held_flag {
+	HELD_ENDPOINT =
+		0x80000000u, /* in `held`: the connection counts in `endpoint_connections` */
+};
 
 /* What an unconnected UDP socket has sent to, and what its answers are to be called. */
 struct flow_key {

@@ -93,13 +93,15 @@ static __always_inline int connect_tcp(struct bpf_sock_addr *ctx, int family,
 			return refuse_tcp(to, cookie, route.id, route.limit);
 	}
 	/* Only now: what the limit refuses is nobody's turn. */
-	if (!pick(&route, &backend)) {
-		give_back(held);
+	if (!pick(ctx, &route, &backend)) {
+		give_back(held, 0, 0);
 		return refuse_tcp(to, cookie, route.id, 0);
 	}
+	if (route.flags & SERVICE_LEAST_REQUEST && has_end)
+		count_connection(&backend, &held);
 	if (!has_end || !remember_peer(cookie, to, &backend, held)) {
 		/* Nobody would know when it ends. */
-		give_back(held);
+		give_back(held, backend.endpoint, backend.generation);
 		if (has_end)
 			count(COUNTER_STATE_FULL);
 		if (route.limit)
@@ -143,7 +145,7 @@ static __always_inline int connect_udp(struct bpf_sock_addr *ctx, int family,
 		return ALLOW;
 	}
 	if (is_new(ctx, had_peer) || !reuse_sent(cookie, to, &backend)) {
-		if (verdict == VERDICT_REFUSE || !pick(&route, &backend)) {
+		if (verdict == VERDICT_REFUSE || !pick(ctx, &route, &backend)) {
 			count_refusal(to, route.id, 0);
 			return refuse(EHOSTUNREACH);
 		}
@@ -184,7 +186,7 @@ static __always_inline int send_udp(struct bpf_sock_addr *ctx, int family,
 	}
 	if (!(find_peer(cookie, &peer) && reuse_peer(&peer, to, &backend)) &&
 	    !reuse_sent(cookie, to, &backend)) {
-		if (verdict == VERDICT_REFUSE || !pick(&route, &backend)) {
+		if (verdict == VERDICT_REFUSE || !pick(ctx, &route, &backend)) {
 			count_refusal(to, route.id, 0);
 			return refuse(EHOSTUNREACH);
 		}

@@ -22,6 +22,9 @@ const socketMaps = [
   "exempt_sockets",
 ];
 
+/** Structs that are bytes, a template, or the programs' own. */
+const withoutCodec = ["address", "record", "route"];
+
 type Types = ReadonlyMap<number, BtfType>;
 
 function get(types: Types, id: number | undefined): BtfType {
@@ -223,7 +226,7 @@ async function generate(): Promise<string> {
   const types = readBtf(objectFile);
   const all = [...types.values()];
   const structs = all.filter((type) =>
-    type.kind === "STRUCT" && type.name !== "(anon)" && !["address", "record"].includes(type.name) &&
+    type.kind === "STRUCT" && type.name !== "(anon)" && !withoutCodec.includes(type.name) &&
     !type.name.startsWith("bpf_")
   );
   const enums = all.filter((type) =>

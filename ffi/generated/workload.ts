@@ -4,7 +4,7 @@
 import { type Codec, fit, fitWord, readBytes, readWords, writeBytes, writeWords, writeZeros } from "../codec.ts";
 
 /** Hash of the layouts of all maps but the sockets': the `v<schema>` of the pin directory. */
-export const schema = "4cdde578a338";
+export const schema = "02a6b928bfda";
 
 /** Hash of the layouts of the per-socket maps, which outlive the generations of the others. */
 export const socketSchema = "67d7b1f597e9";
@@ -20,6 +20,7 @@ export const meshMaps = [
   "endpoint_hits",
   "refusals",
   "turns",
+  "endpoint_connections",
   "connect_failures",
   "failure_events",
   "counters",
@@ -47,6 +48,7 @@ export const mapTypes = {
   endpoint_hits: 2,
   refusals: 2,
   turns: 2,
+  endpoint_connections: 2,
   connect_failures: 2,
   failure_events: 27,
   counters: 6,
@@ -183,8 +185,10 @@ export const range: Codec<Range> = {
 
 /** `struct service_port`, 16 bytes. */
 export interface ServicePort {
-  /** 32 bits. */
+  /** 16 bits. */
   readonly flags: number;
+  /** 16 bits. */
+  readonly choices: number;
   /** 32 bits. */
   readonly limit: number;
   readonly tier: Tier;
@@ -193,12 +197,14 @@ export interface ServicePort {
 export const servicePort: Codec<ServicePort> = {
   size: 16,
   read: (view, at) => ({
-    flags: view.getUint32(at + 0, true),
+    flags: view.getUint16(at + 0, true),
+    choices: view.getUint16(at + 2, true),
     limit: view.getUint32(at + 4, true),
     tier: tier.read(view, at + 8),
   }),
   write: (view, at, value) => {
-    view.setUint32(at + 0, fit(value.flags, 32, "service_port.flags"), true);
+    view.setUint16(at + 0, fit(value.flags, 16, "service_port.flags"), true);
+    view.setUint16(at + 2, fit(value.choices, 16, "service_port.choices"), true);
     view.setUint32(at + 4, fit(value.limit, 32, "service_port.limit"), true);
     tier.write(view, at + 8, value.tier);
   },
@@ -249,6 +255,26 @@ export const endpoint: Codec<Endpoint> = {
     view.setUint16(at + 16, fit(value.port, 16, "endpoint.port"), false);
     view.setUint16(at + 18, fit(value.flags, 16, "endpoint.flags"), true);
     view.setUint32(at + 20, fit(value.generation, 32, "endpoint.generation"), true);
+  },
+};
+
+/** `struct endpoint_connections`, 8 bytes. */
+export interface EndpointConnections {
+  /** 32 bits. */
+  readonly active: number;
+  /** 32 bits. */
+  readonly generation: number;
+}
+
+export const endpointConnections: Codec<EndpointConnections> = {
+  size: 8,
+  read: (view, at) => ({
+    active: view.getUint32(at + 0, true),
+    generation: view.getUint32(at + 4, true),
+  }),
+  write: (view, at, value) => {
+    view.setUint32(at + 0, fit(value.active, 32, "endpoint_connections.active"), true);
+    view.setUint32(at + 4, fit(value.generation, 32, "endpoint_connections.generation"), true);
   },
 };
 
@@ -583,6 +609,9 @@ export const tierFlag = {
 export const serviceFlag = {
   SERVICE_LEAVE: 1,
   SERVICE_ROUND_ROBIN: 2,
+  SERVICE_LEAST_REQUEST: 4,
+  SERVICE_RING_HASH: 8,
+  SERVICE_MAGLEV: 16,
 } as const;
 
 /** `enum endpoint_flag` */
@@ -595,6 +624,16 @@ export const flowRole = {
   FLOW_HEAD: 0,
   FLOW_SENT: 1,
   FLOW_REPLY: 2,
+} as const;
+
+/** `enum held_flag` */
+export const heldFlag = {
+  HELD_ENDPOINT: 2147483648,
+} as const;
+
+/** `enum bound` */
+export const bound = {
+  MOST_CHOICES: 32,
 } as const;
 
 /** `enum counter` */

@@ -1,4 +1,4 @@
-import type { MeshSizes, SocketSizes } from "../dataplane/mod.ts";
+import type { FirstSizes, SocketSizes } from "../dataplane/mod.ts";
 import type { NodeOptions } from "../locality/mod.ts";
 import type { FileSourceOptions } from "./file_source.ts";
 import type { XdsSourceOptions } from "./xds_source.ts";
@@ -16,7 +16,7 @@ export interface AgentOptions {
   /** @default below /run/weft, named after the pin root */
   readonly socket: string | undefined;
   readonly node: NodeOptions;
-  readonly sizes: MeshSizes;
+  readonly sizes: FirstSizes;
   readonly socketSizes: SocketSizes;
   /** The most slots that map records may grow to. */
   readonly maxRecords: number;

@@ -12,13 +12,25 @@ export interface AppliedEndpoint {
   readonly generation: number;
 }
 
+/** How a record is laid out (bpf/types.h, struct record_entry); what is no list is made of all endpoints at once. */
+export type Layout =
+  /** An entry for each endpoint. */
+  | "list"
+  | "alias"
+  /** For the least busy for its weight. */
+  | "alias with weights"
+  /** A ring, or Maglev's table. */
+  | "table";
+
 /** The endpoints of one rank, with their record. */
 export interface AppliedTier {
   readonly slot: number;
   /** Entries that the inner map can hold. */
   readonly capacity: number;
-  readonly weighted: boolean;
-  /** By position; of an alias table by row. */
+  readonly layout: Layout;
+  /** What a table is made for, and how many entries it has. */
+  readonly table: { readonly choice: Choice; readonly length: number } | null;
+  /** By position; of an alias table by row, of another table in any order. */
   readonly rows: AppliedEndpoint[];
   /** Position by the endpoint's key; made when the tier is first edited. */
   positions?: Map<string, number>;

@@ -13,6 +13,7 @@ import { readLimits, removeIdleLimits, roomForLimits } from "./limits.ts";
 import {
   closeMeshMaps,
   createMeshMaps,
+  type FirstSizes,
   foreignMap,
   growMeshMaps,
   type MeshMaps,
@@ -38,7 +39,7 @@ import { type Found, readBack } from "./read_back.ts";
 export interface DatapathOptions {
   readonly paths: PinPaths;
   /** Of the first generation; those that are pinned keep theirs. */
-  readonly sizes: MeshSizes;
+  readonly sizes: FirstSizes;
   readonly socketSizes: SocketSizes;
   /** What the programs are attached to. */
   readonly cgroup: { readonly fd: number; readonly id: bigint };
@@ -326,7 +327,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
   /** Moves to larger maps where this plan, or the spares that it asks for, need them. */
   async function ensureRoom(plan: Plan): Promise<MeshSizes | undefined> {
     const needed = neededSizes(state.applied, state.pool, plan, state.found);
-    const have = maps?.sizes ?? options.sizes;
+    const have = maps?.sizes ?? { ...options.sizes, endpointConnections: 1 };
     ensureLimits();
     if (needed.records > Math.max(options.maxRecords, have.records)) {
       throw new Error(
@@ -460,6 +461,7 @@ function neededSizes(
     frontends,
     services: applied.servicePortIds.end,
     endpoints: applied.endpointIndexes.end,
+    endpointConnections: plan.countsConnections ? applied.endpointIndexes.end : 1,
     records: pool.end,
   };
 }
@@ -476,10 +478,13 @@ function sizesFor(have: MeshSizes, need: MeshSizes, maxRecords: number, room = 0
     while (size < Math.max(need[name], room)) size *= 2;
     return size;
   };
+  const endpoints = grow("endpoints");
+  const counts = Math.max(have.endpointConnections, need.endpointConnections) > 1;
   const sizes = {
     frontends: grow("frontends"),
     services: grow("services"),
-    endpoints: grow("endpoints"),
+    endpoints,
+    endpointConnections: counts ? endpoints : 1,
     records: Math.max(have.records, Math.min(grow("records", room), maxRecords)),
   };
   const enough = (Object.keys(sizes) as (keyof MeshSizes)[]).every((name) => sizes[name] === have[name]);

@@ -20,8 +20,8 @@ import {
 import { createFrontendLines, type FrontendLines, lineCount } from "./frontend_lines.ts";
 import { copyOuterMap, createOuterMap } from "../records/mod.ts";
 
-/** Entries of each map that has a size. */
-export interface MeshSizes {
+/** Entries of the maps of a first generation. */
+export interface FirstSizes {
   readonly frontends: number;
   /** Service ports; `refusals` and `turns` have as many. */
   readonly services: number;
@@ -31,8 +31,14 @@ export interface MeshSizes {
   readonly records: number;
 }
 
+/** Entries of each map that has a size. */
+export interface MeshSizes extends FirstSizes {
+  /** 1 until a service port asks for them, then as many as `endpoints`. */
+  readonly endpointConnections: number;
+}
+
 /** Room for 5,000 services of one port in under 3 MiB; a larger mesh makes a larger generation. */
-export const defaultSizes: MeshSizes = {
+export const defaultSizes: FirstSizes = {
   frontends: 16_384,
   services: 8_192,
   endpoints: 8_192,
@@ -59,6 +65,7 @@ export interface MeshMaps {
   readonly records: ArrayOfMaps;
   readonly endpoints: ArrayMap<workload.Endpoint>;
   readonly endpointHits: ArrayMap<bigint>;
+  readonly endpointConnections: ArrayMap<workload.EndpointConnections>;
   readonly refusals: ArrayMap<bigint>;
   readonly turns: ArrayMap<bigint>;
   readonly connectFailures: ArrayMap<workload.ConnectFailures>;
@@ -77,6 +84,7 @@ export function mapFds(maps: MeshMaps): ReadonlyMap<typeof workload.meshMaps[num
     ["records", maps.records.fd],
     ["endpoints", maps.endpoints.fd],
     ["endpoint_hits", maps.endpointHits.fd],
+    ["endpoint_connections", maps.endpointConnections.fd],
     ["refusals", maps.refusals.fd],
     ["turns", maps.turns.fd],
     ["connect_failures", maps.connectFailures.fd],
@@ -115,11 +123,16 @@ function typed(shim: Shim, fd: (name: typeof workload.meshMaps[number]) => numbe
   const services = new ArrayMap(shim, fd("services"), { name: "services", value: workload.servicePort });
   const records = new ArrayOfMaps(shim, fd("records"), "records");
   const endpoints = new ArrayMap(shim, fd("endpoints"), { name: "endpoints", value: workload.endpoint });
+  const endpointConnections = new ArrayMap(shim, fd("endpoint_connections"), {
+    name: "endpoint_connections",
+    value: workload.endpointConnections,
+  });
   return {
     sizes: {
       frontends: frontends.info().maxEntries,
       services: services.info().maxEntries,
       endpoints: endpoints.info().maxEntries,
+      endpointConnections: endpointConnections.info().maxEntries,
       records: records.info().maxEntries,
     },
     frontends,
@@ -135,6 +148,7 @@ function typed(shim: Shim, fd: (name: typeof workload.meshMaps[number]) => numbe
     records,
     endpoints,
     endpointHits: new ArrayMap(shim, fd("endpoint_hits"), { name: "endpoint_hits", value: u64 }),
+    endpointConnections,
     refusals: new ArrayMap(shim, fd("refusals"), { name: "refusals", value: u64 }),
     turns: new ArrayMap(shim, fd("turns"), { name: "turns", value: u64 }),
     connectFailures: new ArrayMap(shim, fd("connect_failures"), {
@@ -156,6 +170,7 @@ const shapes = {
   records: [4, 4],
   endpoints: [4, workload.endpoint.size],
   endpoint_hits: [4, 8],
+  endpoint_connections: [4, workload.endpointConnections.size],
   refusals: [4, 8],
   turns: [4, 8],
   connect_failures: [4, workload.connectFailures.size],
@@ -169,6 +184,8 @@ function entriesOf(name: typeof workload.meshMaps[number], sizes: MeshSizes): nu
     case "endpoint_hits":
     case "connect_failures":
       return sizes.endpoints;
+    case "endpoint_connections":
+      return sizes.endpointConnections;
     case "refusals":
     case "turns":
       return sizes.services;
@@ -217,8 +234,8 @@ export async function createMeshMaps(shim: Shim, sizes: MeshSizes): Promise<Mesh
   const maps = typed(shim, (name) => fds.get(name)!);
   const tier = { slot: 0, count: 0 };
   maps.services.updateMany([
-    [unlistedId, { flags: 0, limit: 0, tier }],
-    [leaveId, { flags: workload.serviceFlag.SERVICE_LEAVE, limit: 0, tier }],
+    [unlistedId, { flags: 0, choices: 0, limit: 0, tier }],
+    [leaveId, { flags: workload.serviceFlag.SERVICE_LEAVE, choices: 0, limit: 0, tier }],
   ]);
   return maps;
 }
@@ -294,6 +311,9 @@ export async function growMeshMaps(
     if (grown.has("services")) maps.services.updateMany([...old.services.entries()]);
     if (grown.has("endpoints")) maps.endpoints.updateMany([...old.endpoints.entries()]);
     if (grown.has("endpoint_hits")) maps.endpointHits.updateMany([...old.endpointHits.entries()]);
+    if (grown.has("endpoint_connections")) {
+      maps.endpointConnections.updateMany([...old.endpointConnections.entries()]);
+    }
     // What endpoints have failed so far is counted anew (map connect_failures); any number is a turn (map turns).
     if (grown.has("refusals")) maps.refusals.updateMany([...old.refusals.entries()]);
     if (grown.has("records")) await copyOuterMap(old.records, maps.records, threads);

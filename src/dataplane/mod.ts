@@ -25,6 +25,7 @@ export {
   failureEventsSize,
   mapMemories,
   type MeshMaps,
+  type FirstSizes,
   type MeshSizes,
   openMeshMaps,
 } from "./maps.ts";

@@ -3,7 +3,7 @@
 import { workload } from "../../ffi/mod.ts";
 import { bytesToAddress, familyOf } from "../mesh/mod.ts";
 import { type FoundSlots, ownSlots, placeholderSlot, readRecordById, readSlots } from "../records/mod.ts";
-import { frontendText } from "./applied.ts";
+import { frontendText, type Layout } from "./applied.ts";
 import { lostRange } from "./frontend_key.ts";
 import { leaveId, type MeshMaps, unlistedId } from "./maps.ts";
 
@@ -18,10 +18,11 @@ export interface FoundEndpoint {
 export interface FoundTier {
   readonly slot: number;
   readonly capacity: number;
-  readonly weighted: boolean;
+  readonly layout: Layout;
+  readonly table: { readonly length: number } | null;
   /** The record's entries up to its length, as they are. */
   readonly entries: readonly workload.RecordEntry[];
-  /** By position; of an alias table by row. */
+  /** By position; of an alias table by row; of another table each once. */
   readonly rows: readonly FoundEndpoint[];
 }
 
@@ -29,6 +30,7 @@ export interface FoundServicePort {
   readonly id: number;
   /** SERVICE_*. */
   readonly flags: number;
+  readonly choices: number;
   readonly mapped: boolean;
   /** As in `AppliedServicePort`. */
   readonly limit: number;
@@ -118,15 +120,16 @@ export function readBack(maps: MeshMaps): Found {
   const used = new Set<number>();
   const named = new Set<number>();
   const damagedSlots = new Map<number, number>();
-  for (const [id, { flags, limit, tier: word }] of maps.services.entries()) {
+  for (const [id, { flags, choices, limit, tier: word }] of maps.services.entries()) {
     const texts = wanted.get(id);
     if (!texts) continue;
-    const tier = readTier(maps, records, used, word, endpoints);
+    const tier = readTier(maps, records, used, { flags, tier: word }, endpoints);
     const damaged = typeof tier === "string";
     if (damaged) problems.push(`service port ${id} in map services ${tier}`);
     servicePorts.set(id, {
       id,
       flags,
+      choices,
       mapped: (word.count & workload.tierFlag.TIER_MAPPED) !== 0,
       limit,
       tier: damaged ? null : tier,
@@ -162,7 +165,7 @@ function readTier(
   maps: MeshMaps,
   records: ReadonlyMap<number, number>,
   used: ReadonlySet<number>,
-  tier: workload.Tier,
+  { flags, tier }: Pick<workload.ServicePort, "flags" | "tier">,
   endpoints: ReadonlyMap<number, FoundEndpoint>,
 ): FoundTier | null | string {
   const { TIER_WEIGHTED, TIER_MAPPED } = workload.tierFlag;
@@ -177,12 +180,25 @@ function readTier(
     const is = record ? `has room for only ${record.capacity}` : "is not there";
     return `names record ${tier.slot} with ${length} entries, which ${is}`;
   }
-  const entries = record.entries.slice(0, length);
+  const layout = layoutIn(flags, weighted, count);
+  // Where the weights are missing that follow, the entries are not as they should be.
+  const entries = record.entries.slice(0, layout === "alias with weights" ? count * 3 : length);
+  const indexes = new Set<number>();
   const rows: FoundEndpoint[] = [];
   for (let position = 0; position < length; position += weighted ? 2 : 1) {
-    const endpoint = endpoints.get(entries[position].endpoint);
-    if (!endpoint) return `names endpoint ${entries[position].endpoint}, which was never written`;
+    const index = entries[position].endpoint;
+    const endpoint = endpoints.get(index);
+    if (!endpoint) return `names endpoint ${index}, which was never written`;
+    if (layout === "table" && indexes.has(index)) continue;
+    indexes.add(index);
     rows.push(endpoint);
   }
-  return { slot: tier.slot, capacity: record.capacity, weighted, entries, rows };
+  const table = layout === "table" ? { length } : null;
+  return { slot: tier.slot, capacity: record.capacity, layout, table, entries, rows };
+}
+
+function layoutIn(flags: number, weighted: boolean, count: number): Layout {
+  const { SERVICE_LEAST_REQUEST, SERVICE_RING_HASH, SERVICE_MAGLEV } = workload.serviceFlag;
+  if (weighted) return flags & SERVICE_LEAST_REQUEST ? "alias with weights" : "alias";
+  return count > 1 && flags & (SERVICE_RING_HASH | SERVICE_MAGLEV) ? "table" : "list";
 }

@@ -1,4 +1,4 @@
-/** Equality of model values by contents (private to this folder). */
+/** Equality of model values by contents. */
 
 /**
  * Whether two values of the mesh model say the same: primitives, plain objects, arrays, and maps with primitive

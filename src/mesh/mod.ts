@@ -24,4 +24,5 @@ export {
   type SnapshotEdit,
   vipKey,
 } from "./snapshot.ts";
+export { sameContents } from "./_equal.ts";
 export { hashText } from "./_trie.ts";

@@ -50,6 +50,7 @@ export function meshMapStatuses(maps: MeshMaps, use: MapUse, innerMapBytes: numb
     of("records", use.records, sizes.records, innerMapBytes),
     of("endpoints", use.endpoints, sizes.endpoints),
     of("endpoint_hits", null, sizes.endpoints),
+    of("endpoint_connections", null, sizes.endpointConnections),
     of("refusals", null, sizes.services),
     of("turns", null, sizes.services),
     of("connect_failures", null, sizes.endpoints),

@@ -104,8 +104,8 @@ describeKernel("a word that is edited in place is never read half written", () =
       what: "a service port's tier",
       run: () =>
         race({ name: "services", codec: workload.servicePort, wordsAt: [8] }, [
-          { flags: ones, limit: ones, tier: { slot: ones, count: ones } },
-          { flags: twos, limit: twos, tier: { slot: twos, count: twos } },
+          { flags: 0x1111, choices: 0x1111, limit: ones, tier: { slot: ones, count: ones } },
+          { flags: 0x2222, choices: 0x2222, limit: twos, tier: { slot: twos, count: twos } },
         ]),
     },
     {

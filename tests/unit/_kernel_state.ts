@@ -25,8 +25,8 @@ export function servedBy({ maps }: Datapath): Readonly<Record<string, ServedFron
   for (const [text, { id }] of frontends) {
     const kind = id === leaveId ? "leave" : id === unlistedId ? "unlisted" : "servicePort";
     const port = servicePorts.get(id);
-    const rows = port?.tier?.entries ?? [];
-    const entries = port?.tier?.weighted
+    const { entries: rows = [], layout = "list" } = port?.tier ?? {};
+    const entries = layout === "alias"
       ? rows.flatMap(({ threshold, endpoint }, i) =>
         i % 2 === 1 ? [] : [`${threshold} ${endpointAt(endpoint)} else ${endpointAt(rows[i + 1].endpoint)}`]
       )

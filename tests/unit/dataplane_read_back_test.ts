@@ -37,8 +37,8 @@ const slotOf = (datapath: Datapath, n: number) => nearestTier(portOf(datapath, n
 function setWord(datapath: Datapath, n: number, word: { slot?: number; count?: number }): void {
   const { services } = datapath.maps!;
   const { id } = portOf(datapath, n);
-  const { flags, tier } = services.lookup(id)!;
-  services.update(id, { flags, limit: 0, tier: { ...tier, ...word } });
+  const before = services.lookup(id)!;
+  services.update(id, { ...before, tier: { ...before.tier, ...word } });
 }
 
 /** Fills the inner map in a slot with entries that name endpoints which never were. */

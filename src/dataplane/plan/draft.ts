@@ -53,6 +53,8 @@ export interface Plan {
     /** Clusters. */
     readonly limits: readonly string[];
   };
+  /** Some service port asks for the endpoints' connections (map endpoint_connections). */
+  readonly countsConnections: boolean;
   /** What becomes applied; `undefined`: the service is gone. */
   readonly next: ReadonlyMap<ServiceKey, AppliedService | undefined>;
   /** What becomes of applied service ports of which some endpoints change. */
@@ -76,6 +78,7 @@ export interface Draft {
   readonly limits: Map<string, LimitEdit>;
   readonly servicePorts: Edit<number, workload.ServicePort>[];
   readonly ports: PortCommit[];
+  countsConnections: boolean;
   /** By `frontendText`: a frontend may leave one service and come to another in one plan. */
   readonly frontends: Map<string, Edit<DesiredFrontend, number>>;
   readonly retired: [number, workload.Endpoint, workload.Endpoint][];
@@ -97,6 +100,7 @@ export function emptyDraft(applied: Applied, pool: RecordSource, found: Found | 
     limits: new Map(),
     servicePorts: [],
     ports: [],
+    countsConnections: false,
     frontends: new Map(),
     retired: [],
     released: { slots: [], ids: [], indexes: [], limits: [] },

@@ -13,12 +13,13 @@ import type { PortCommit, TierCommit } from "./commit.ts";
 import type { Draft } from "./draft.ts";
 import { newEndpoint, retire } from "./endpoints.ts";
 import { editRows, withRows } from "./rows.ts";
-import { editInPlace, flagsOf, planTier, tierWord, writeServicePort } from "./tier.ts";
+import { headOf } from "./layout.ts";
+import { editInPlace, planTier, tierWord, writeServicePort } from "./tier.ts";
 
 /**
  * Plans an edit of a service that is applied.
  *
- * @returns false, and nothing is planned, where a tier that changes is weighted or becomes so, for its alias table is made of all
+ * @returns false, and nothing is planned, where a tier that changes is no list or becomes none, for what else there is is made of all
  * endpoints. Then the whole service must be planned
  */
 export function planEdit(draft: Draft, service: AppliedService, { edits }: ServiceEdit): boolean {
@@ -54,15 +55,17 @@ function portEdit(port: AppliedServicePort, edit: ServicePortEdit): PortEdit | u
     gone: endpointsOf(edit.removed, rank),
     come: endpointsOf(edit.added, rank),
   })).filter(({ gone, come }) => gone.size + come.size > 0);
-  if (tiers.some((tier) => isWeighted(port.tiers.get(tier.rank), tier))) return undefined;
+  if (!tiers.every((tier) => staysList(port, tier))) return undefined;
   return { port, mapped: port.mapped + edit.mapped, ranks: ranksAfter(port, edit), tiers };
 }
 
-/** Whether weights differ in the tier, or will. */
-function isWeighted(tier: AppliedTier | undefined, { come }: TierEdit): boolean {
+/** Whether the tier is a list, if it is there, and will be one. */
+function staysList({ tiers, choice }: AppliedServicePort, { rank, come }: TierEdit): boolean {
+  if (choice.kind === "ringHash" || choice.kind === "maglev") return false;
+  const tier = tiers.get(rank);
   const weights = new Set([...come.values()].map(({ weight }) => weight));
   if (tier && come.size > 0) weights.add(tier.rows[0].desired.weight);
-  return Boolean(tier?.weighted) || weights.size > 1;
+  return (tier?.layout ?? "list") === "list" && weights.size <= 1;
 }
 
 function ranksAfter(port: AppliedServicePort, { removed, added }: ServicePortEdit): Map<number, number> {
@@ -86,12 +89,12 @@ function planPort(draft: Draft, { port, mapped, ranks, tiers: edits }: PortEdit)
   const tiers = edits.map((edit) =>
     planTierEdit(draft, port, edit, rows, edit.rank === before && before !== after)
   );
-  const flags = flagsOf(port.choice);
+  const head = headOf(port.choice);
   writeServicePort(
     draft,
     port.id,
-    { flags, limit: port.limit, tier: tierWord(nearestTier(port), port.mapped > 0) },
-    { flags, limit: port.limit, tier: tierWord(tierAfter(port, tiers, after), mapped > 0) },
+    { ...head, limit: port.limit, tier: tierWord(nearestTier(port), port.mapped > 0) },
+    { ...head, limit: port.limit, tier: tierWord(tierAfter(port, tiers, after), mapped > 0) },
   );
   return { port, mapped, ranks, tiers };
 }
@@ -133,11 +136,12 @@ function planTierEdit(
     const row = moved.get(desired.key);
     return row ? { ...row, desired } : newEndpoint(draft, desired);
   });
-  if (!tier) return { rank, tier: planTier(draft, null, added, isLeft), rows: undefined };
+  if (!tier) return { rank, tier: planTier(draft, null, added, port.choice, isLeft), rows: undefined };
   const positions = positionsOf(tier);
   const edit = editRows(tier.rows, [...gone.keys()].map((key) => positions.get(key)!), added);
   if (editInPlace(draft, tier, edit, isLeft)) return { rank, tier, rows: edit };
-  return { rank, tier: planTier(draft, tier, withRows(tier.rows, edit), isLeft), rows: undefined };
+  const rows = withRows(tier.rows, edit);
+  return { rank, tier: planTier(draft, tier, rows, port.choice, isLeft), rows: undefined };
 }
 
 /** By key, those of one rank that can be chosen. */

@@ -27,7 +27,8 @@ import { placeEndpoints, type Previous, retire, retirement } from "./endpoints.t
 import { planEdit } from "./edit.ts";
 import { matchTiers, servingTier, tiersOf } from "./match.ts";
 import { limitIdOf, planLimits } from "./limits.ts";
-import { flagsOf, planTier, tierWord, writeServicePort } from "./tier.ts";
+import { headOf } from "./layout.ts";
+import { planTier, tierWord, writeServicePort } from "./tier.ts";
 
 /** What becomes of a service: all of it, what changed of its members, or nothing (`undefined`: it is gone). */
 export type ServiceTarget = DesiredService | ServiceEdit | undefined;
@@ -210,17 +211,18 @@ function planServicePort(
   );
   const { choice, connectionLimit } = port;
   const limit = limitIdOf(draft.applied, connectionLimit);
+  if (choice.kind === "leastRequest") draft.countsConnections = true;
   const tiers = planTiers(draft, previous?.port, kept, port);
   if (previous && !kept) releaseServicePort(draft, previous.port);
   writeServicePort(
     draft,
     id,
     kept && {
-      flags: "choice" in kept ? flagsOf(kept.choice) : kept.flags,
+      ..."choice" in kept ? headOf(kept.choice) : { flags: kept.flags, choices: kept.choices },
       limit: kept.limit,
       tier: tierWord(servingTier(kept), Boolean(kept.mapped)),
     },
-    { flags: flagsOf(port.choice), limit, tier: tierWord(nearestTier({ ranks, tiers }), port.mapped > 0) },
+    { ...headOf(choice), limit, tier: tierWord(nearestTier({ ranks, tiers }), port.mapped > 0) },
   );
   return { id, mapped: port.mapped, ranks, tiers, choice, connectionLimit, limit };
 }
@@ -230,7 +232,7 @@ function planTiers(
   draft: Draft,
   previous: Previous | undefined,
   kept: Previous | undefined,
-  { tiers }: DesiredServicePort,
+  { tiers, choice }: DesiredServicePort,
 ): Map<number, AppliedTier> {
   const desired = tiers.map(({ endpoints }) => endpoints.filter(({ weight }) => weight > 0));
   const placed = placeEndpoints(draft, previous ? tiersOf(previous) : [], desired);
@@ -240,7 +242,7 @@ function planTiers(
   const planned = new Map<number, AppliedTier>();
   tiers.forEach(({ rank }, i) => {
     const record = matched[i];
-    const tier = planTier(draft, record, placed[i], i > 0 && record !== null && record === left);
+    const tier = planTier(draft, record, placed[i], choice, i > 0 && record !== null && record === left);
     if (tier) planned.set(rank, tier);
   });
   for (const record of records) if (!matched.includes(record)) draft.released.slots.push(record.slot);

@@ -1,12 +1,12 @@
 /** The record of a tier: kept, edited in place, or made anew and published by one word. */
 
 import { workload } from "../../../ffi/mod.ts";
+import { type Choice, sameContents } from "../../mesh/mod.ts";
 import { capacityFor } from "../../records/mod.ts";
-import { buildAliasTable } from "../alias_table.ts";
-import type { Choice } from "../../mesh/mod.ts";
-import type { AppliedEndpoint, AppliedTier } from "../applied.ts";
+import type { AppliedEndpoint, AppliedTier, Layout } from "../applied.ts";
 import type { Draft } from "./draft.ts";
 import type { PreviousRow, PreviousTier } from "./endpoints.ts";
+import { entriesOf, layoutOf, listEntry } from "./layout.ts";
 import { editRows, type RowsEdit, withRows } from "./rows.ts";
 
 /** What is edited word by word: that many changed entries, or that share of a tier. A tier of which more changes is built anew. */
@@ -21,17 +21,19 @@ const smallRecord = 4;
 
 /** A tier's word. @param mapped some workload maps the port */
 export function tierWord(
-  tier: { slot: number; weighted: boolean; rows: { readonly length: number } } | null | undefined,
+  tier: {
+    readonly slot: number;
+    readonly layout: Layout;
+    readonly table: { readonly length: number } | null;
+    readonly rows: { readonly length: number };
+  } | null | undefined,
   mapped: boolean,
 ): workload.Tier {
   const { TIER_WEIGHTED, TIER_MAPPED } = workload.tierFlag;
-  const flags = (mapped ? TIER_MAPPED : 0) | (tier?.weighted ? TIER_WEIGHTED : 0);
-  return { slot: tier?.slot ?? 0, count: ((tier?.rows.length ?? 0) | flags) >>> 0 };
-}
-
-/** A service port's flags. Whatever tier word they meet in the kernel, they are valid with it. */
-export function flagsOf(choice: Choice): number {
-  return choice.kind === "roundRobin" ? workload.serviceFlag.SERVICE_ROUND_ROBIN : 0;
+  const weighted = tier?.layout.startsWith("alias");
+  const flags = (mapped ? TIER_MAPPED : 0) | (weighted ? TIER_WEIGHTED : 0);
+  const count = tier?.table?.length ?? tier?.rows.length ?? 0;
+  return { slot: tier?.slot ?? 0, count: (count | flags) >>> 0 };
 }
 
 /** Plans a service port's words, where they change. @param before `undefined`: the id is new */
@@ -41,8 +43,8 @@ export function writeServicePort(
   before: workload.ServicePort | undefined,
   after: workload.ServicePort,
 ): void {
-  const { flags, limit, tier } = after;
-  const sameHead = before?.flags === flags && before.limit === limit;
+  const { flags, choices, limit, tier } = after;
+  const sameHead = before?.flags === flags && before.choices === choices && before.limit === limit;
   if (sameHead && before.tier.slot === tier.slot && before.tier.count === tier.count) return;
   draft.servicePorts.push({ key: id, before, after });
 }
@@ -56,59 +58,58 @@ export function planTier(
   draft: Draft,
   previous: PreviousTier | null,
   rows: readonly AppliedEndpoint[],
+  choice: Choice,
   isLeft: boolean,
 ): AppliedTier | null {
   if (rows.length === 0) {
     if (previous) draft.released.slots.push(previous.slot);
     return null;
   }
-  const weighted = rows.some((row) => row.desired.weight !== rows[0].desired.weight);
-  const kept = previous && previous.weighted === weighted
-    ? weighted ? keepWeighted(previous, rows) : keepPlain(draft, previous, rows, isLeft)
-    : undefined;
+  const layout = layoutOf(rows, choice);
+  const kept = previous?.layout !== layout
+    ? undefined
+    : layout === "list"
+    ? keepList(draft, previous, rows, isLeft)
+    : keepWhole(previous, rows, choice);
   if (kept) return kept;
   if (previous) draft.released.slots.push(previous.slot);
-  const entries = weighted ? weightedEntries(rows) : rows.map(plainEntry);
+  const entries = entriesOf(rows, choice);
   const { slot, capacity } = previous
     ? draft.pool.grow(previous.slot, entries.length)
     : draft.pool.acquire(entries.length);
   draft.taken.slots.push(slot);
   draft.records.push({ slot, entries });
-  return { slot, capacity, weighted, rows: [...rows] };
+  const table = layout === "table" ? { choice, length: entries.length } : null;
+  return { slot, capacity, layout, table, rows: [...rows] };
 }
 
-function plainEntry(row: { readonly index: number }): workload.RecordEntry {
-  return { threshold: 0, endpoint: row.index };
-}
-
-/** Two entries a row: {threshold, the row's endpoint} and {0, its alias} (bpf/types.h). */
-function weightedEntries(rows: readonly AppliedEndpoint[]): workload.RecordEntry[] {
-  const { threshold, alias } = buildAliasTable(rows.map((row) => row.desired.weight));
-  return rows.flatMap((row, i) => [
-    { threshold: threshold[i], endpoint: row.index },
-    { threshold: 0, endpoint: rows[alias[i]].index },
-  ]);
-}
-
-/** The tier as it is, where its alias table would come out the same; else it has to be built anew. */
-function keepWeighted(previous: PreviousTier, rows: readonly AppliedEndpoint[]): AppliedTier | undefined {
-  if (previous.rows.length !== rows.length) return undefined;
-  const { slot, capacity } = previous;
+/** The tier as it is, where what is made of all rows would come out the same; else it has to be built anew. */
+function keepWhole(
+  previous: PreviousTier,
+  rows: readonly AppliedEndpoint[],
+  choice: Choice,
+): AppliedTier | undefined {
+  const { slot, capacity, layout } = previous;
+  const keep = (length: number): AppliedTier => (
+    { slot, capacity, layout, table: layout === "table" ? { choice, length } : null, rows: [...rows] }
+  );
   if ("entries" in previous) {
-    const entries = weightedEntries(rows);
-    const same = entries.every(({ threshold, endpoint }, i) =>
-      previous.entries[i].threshold === threshold && previous.entries[i].endpoint === endpoint
-    );
-    return same ? { slot, capacity, weighted: true, rows: [...rows] } : undefined;
+    const entries = entriesOf(rows, choice);
+    const same = entries.length === previous.entries.length &&
+      entries.every(({ threshold, endpoint }, i) =>
+        previous.entries[i].threshold === threshold && previous.entries[i].endpoint === endpoint
+      );
+    return same ? keep(entries.length) : undefined;
   }
-  const same = rows.every((row, i) =>
+  if (previous.table && !sameContents(previous.table.choice, choice)) return undefined;
+  const same = previous.rows.length === rows.length && rows.every((row, i) =>
     previous.rows[i].index === row.index && previous.rows[i].desired.weight === row.desired.weight
   );
-  return same ? { slot, capacity, weighted: true, rows: [...rows] } : undefined;
+  return same ? keep(previous.table?.length ?? rows.length) : undefined;
 }
 
 /** The tier with entries edited in place, where that is possible. */
-function keepPlain(
+function keepList(
   draft: Draft,
   previous: PreviousTier,
   rows: readonly AppliedEndpoint[],
@@ -124,11 +125,11 @@ function keepPlain(
   if (!editInPlace(draft, previous, edit, isLeft)) return undefined;
   const { slot, capacity } = previous;
   const after = withRows<PreviousRow>(previous.rows, edit).map((row) => wanted.get(row.index)!);
-  return { slot, capacity, weighted: false, rows: after };
+  return { slot, capacity, layout: "list", table: null, rows: after };
 }
 
 /**
- * Plans the words of an unweighted record that an edit of its rows changes, where it has the room and it is worth it: a removed
+ * Plans the words of a list that an edit of its rows changes, where it has the room and it is worth it: a removed
  * entry's place is taken by the last, a new one is appended, and the tier's word with the new count makes it so. Whatever word a reader
  * sees, it names an endpoint that is or was the tier's. Where connections leave the tier they may not meet anybody in it who was not
  * there before.
@@ -150,11 +151,11 @@ export function editInPlace(
   if (changed.length > Math.max(alwaysInPlace, rows.length * shareInPlace)) return false;
   if (changed.length === 0) return true;
   draft.recordWrites.push({
-    after: { slot, writes: changed.map(([position, row]) => [position, plainEntry(row)]) },
+    after: { slot, writes: changed.map(([position, row]) => [position, listEntry(row)]) },
     before: {
       slot,
       writes: changed.filter(([position]) => position < rows.length)
-        .map(([position]) => [position, plainEntry(rows[position])]),
+        .map(([position]) => [position, listEntry(rows[position])]),
     },
   });
   return true;

@@ -10,7 +10,7 @@ import type { Resources } from "./resources.ts";
 const named = 5;
 /** What the kernel does for a cluster that is alone. */
 const honoured: { readonly choices: ReadonlySet<Choice["kind"]>; readonly limit: boolean } = {
-  choices: new Set(["random", "roundRobin"]),
+  choices: new Set(["random", "roundRobin", "leastRequest", "ringHash", "maglev"]),
   limit: true,
 };
 
