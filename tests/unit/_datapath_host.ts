@@ -12,7 +12,7 @@ import {
   type SocketSizes,
 } from "../../src/dataplane/mod.ts";
 import { mapFds, type MeshSizes } from "../../src/dataplane/maps.ts";
-import type { ServiceKey } from "../../src/mesh/mod.ts";
+import { randomChoice, type ServiceKey } from "../../src/mesh/mod.ts";
 import { defaultWatermarks } from "../../src/records/mod.ts";
 import { createFakeKernel, type FakeKernel } from "./_fake_kernel.ts";
 import { addPrograms, type FakePrograms } from "./_fake_programs.ts";
@@ -67,7 +67,7 @@ export function serviceOf(n: number, members: number, first = n * 20): Change {
     { length: members },
     (_, i) => ({ uid: `w${first + i}`, number: first + i, weight: 1, rank: 0 }),
   );
-  const draft = { vips: [vipOf(n)], ports: [80], left: false, mapped: true, members: some };
+  const draft = { vips: [vipOf(n)], ports: [80], left: false, mapped: true, members: some, choice: randomChoice };
   return [key, desiredService(key, draft)];
 }
 

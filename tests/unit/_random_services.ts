@@ -10,7 +10,7 @@ import type {
   ServiceEdit,
   ServiceTarget,
 } from "../../src/dataplane/mod.ts";
-import { type Family, randomChoice, type ServiceKey } from "../../src/mesh/mod.ts";
+import { type Choice, type Family, randomChoice, type ServiceKey } from "../../src/mesh/mod.ts";
 import { type Answer, type Destination, placeOf } from "./_kernel_reader.ts";
 
 /** A member of a service: it has an address of each family, and maps each port to itself. */
@@ -30,6 +30,7 @@ interface Draft {
   /** Maps its ports though nobody may be used. */
   readonly mapped: boolean;
   readonly members: readonly Member[];
+  readonly choice: Choice;
 }
 
 /** All services at one time. */
@@ -87,7 +88,7 @@ export function desiredService(key: ServiceKey, draft: Draft): DesiredService {
         family,
         mapped: Number(mapped) + draft.members.length,
         tiers,
-        choice: randomChoice,
+        choice: draft.choice,
         connectionLimit: null,
       };
     })
@@ -107,7 +108,7 @@ export function desiredService(key: ServiceKey, draft: Draft): DesiredService {
 }
 
 function isSameBut(a: Draft, b: Draft): boolean {
-  const fixed = ({ vips, ports, left }: Draft) => JSON.stringify([vips, ports, left]);
+  const fixed = ({ vips, ports, left, choice }: Draft) => JSON.stringify([vips, ports, left, choice]);
   return fixed(a) === fixed(b) && !a.left;
 }
 
@@ -232,6 +233,14 @@ function without<T>(values: readonly T[], removed: T): T[] {
   return values.filter((value) => value !== removed);
 }
 
+/** A ring of few points: each is a word that is written. Everybody is on it. */
+const choices: readonly Choice[] = [
+  randomChoice,
+  { kind: "roundRobin" },
+  { kind: "leastRequest", choices: 2 },
+  { kind: "ringHash", minimumSize: 4, maximumSize: 8_388_608 },
+];
+
 /** One change to one draft. */
 const edits: ((random: Random, draft: Draft) => Partial<Draft>)[] = [
   (random, { members }) => ({ members: [...members, ...newMembers(random, 1, () => 1)] }),
@@ -270,6 +279,7 @@ const edits: ((random: Random, draft: Draft) => Partial<Draft>)[] = [
   }),
   (_, { left }) => ({ left: !left }),
   (_, { mapped }) => ({ mapped: !mapped }),
+  (random) => ({ choice: oneOf(random, choices) }),
   (random, draft) => {
     const port = oneOf(random, ports);
     return { ports: draft.ports.includes(port) ? without(draft.ports, port) : [...draft.ports, port] };
@@ -289,6 +299,7 @@ const moves: ((random: Random, world: Map<ServiceKey, Draft>) => void)[] = [
       left: random() < 0.1,
       mapped: random() < 0.5,
       members: newMembers(random, below(random, 6), () => 1),
+      choice: oneOf(random, choices),
     });
   },
   // A VIP comes to a service, from another one or from nowhere.
