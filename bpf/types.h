@@ -96,9 +96,9 @@ enum service_flag {
 	SERVICE_MAGLEV = 16, /* by the client, from a table */
 };
 
-/* Bounds of loops. */
 enum bound {
 	MOST_CHOICES = 32, /* in a service port */
+	NO_CONNECTIONS = 0x80000000u, /* in endpoint_connections */
 };
 
 /*
@@ -142,8 +142,6 @@ struct endpoint_connections {
 	__u32 active; /* and NO_CONNECTIONS, so that taking one off never borrows from the generation */
 	__u32 generation; /* of the endpoint that has them */
 } __attribute__((aligned(8)));
-
-#define NO_CONNECTIONS 0x80000000u
 
 /*
  * Which sockets have their peer in `socket_peers`, by cookie: way w of bucket b is peer b * BUCKET_WAYS + w. One cache line, so

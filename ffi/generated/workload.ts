@@ -634,6 +634,7 @@ export const heldFlag = {
 /** `enum bound` */
 export const bound = {
   MOST_CHOICES: 32,
+  NO_CONNECTIONS: 2147483648,
 } as const;
 
 /** `enum counter` */

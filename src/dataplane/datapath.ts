@@ -327,7 +327,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
   /** Moves to larger maps where this plan, or the spares that it asks for, need them. */
   async function ensureRoom(plan: Plan): Promise<MeshSizes | undefined> {
     const needed = neededSizes(state.applied, state.pool, plan, state.found);
-    const have = maps?.sizes ?? { ...options.sizes, endpointConnections: 1 };
+    const have = maps?.sizes ?? { endpointConnections: 1, ...options.sizes };
     ensureLimits();
     if (needed.records > Math.max(options.maxRecords, have.records)) {
       throw new Error(

@@ -29,13 +29,12 @@ export interface FirstSizes {
   readonly endpoints: number;
   /** Slots. */
   readonly records: number;
+  /** As many as `endpoints` from the service port on that asks for them. @default {1} */
+  readonly endpointConnections?: number;
 }
 
 /** Entries of each map that has a size. */
-export interface MeshSizes extends FirstSizes {
-  /** 1 until a service port asks for them, then as many as `endpoints`. */
-  readonly endpointConnections: number;
-}
+export type MeshSizes = Required<FirstSizes>;
 
 /** Room for 5,000 services of one port in under 3 MiB; a larger mesh makes a larger generation. */
 export const defaultSizes: FirstSizes = {

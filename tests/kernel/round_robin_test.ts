@@ -1,115 +1,11 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { closeFd, openDirectory, openShim, workload } from "../../ffi/mod.ts";
-import { detachAll } from "../../src/agent/mod.ts";
-import { probePublishThreads } from "../../src/agent/publish_threads.ts";
-import {
-  type Datapath,
-  defaultSizes,
-  defaultSocketSizes,
-  type DesiredService,
-  openDatapath,
-  pinPaths,
-  probeFeatures,
-} from "../../src/dataplane/mod.ts";
-import { bpffsPath } from "../../src/host/mod.ts";
-import { type Choice, familyOf } from "../../src/mesh/mod.ts";
-import { defaultWatermarks } from "../../src/records/mod.ts";
-import {
-  at,
-  createTestNet,
-  describeKernel,
-  flawless,
-  type HammerKind,
-  rate,
-  type TestNet,
-} from "../kit/mod.ts";
+import { workload } from "../../ffi/mod.ts";
+import type { Choice } from "../../src/mesh/mod.ts";
+import { at, describeKernel, flawless, type HammerKind, rate } from "../kit/mod.ts";
+import { createChosenWorld, port, type Weights } from "./_chosen_world.ts";
 
-const port = 80;
 const roundRobin: Choice = { kind: "roundRobin" };
-
-type Weights = Readonly<Record<string, number>>;
-
-/** One service port on one VIP, whose endpoints are these servers. */
-function desired(net: TestNet, vip: string, weights: Weights, choice: Choice): DesiredService {
-  const service = `test/${vip}`;
-  const family = familyOf(vip);
-  const key = `${service}|${port}|${family}`;
-  const endpoints = Object.entries(weights).map(([server, weight]) => ({
-    key: server,
-    uid: server,
-    address: family === 4 ? net.servers[server].v4 : net.servers[server].v6,
-    port: 8080,
-    weight,
-  }));
-  return {
-    service,
-    servicePorts: [{
-      key,
-      service,
-      port,
-      family,
-      mapped: 1,
-      tiers: [{ rank: 0, endpoints, portless: 0 }],
-      choice,
-      connectionLimit: null,
-    }],
-    frontends: ([6, 17] as const).map((protocol) => (
-      { address: vip, port, protocol, target: { kind: "servicePort", key } }
-    )),
-    excluded: [],
-    left: null,
-  };
-}
-
-interface World extends AsyncDisposable {
-  readonly net: TestNet;
-  readonly serve: (vip: string, weights: Weights, choice: Choice) => Promise<void>;
-  /** What map services has for a VIP. */
-  readonly words: (vip: string) => { id: number; value: workload.ServicePort };
-}
-
-/** The data path of an agent, in this process. */
-async function createWorld(): Promise<World> {
-  await using stack = new AsyncDisposableStack();
-  const shim = stack.use(openShim());
-  const servers = Object.fromEntries([..."abcd"].map((name) => [name, [8080]]));
-  const net = stack.use(await createTestNet({ servers }));
-  const cgroup = { fd: openDirectory(shim, net.cgroup.path), id: net.cgroup.id };
-  stack.defer(() => closeFd(shim, cgroup.fd));
-  const paths = pinPaths(`${bpffsPath}/${net.id}-turns`);
-  Deno.mkdirSync(paths.root, { mode: 0o700 });
-  const datapath: Datapath = openDatapath(shim, {
-    paths,
-    sizes: defaultSizes,
-    socketSizes: defaultSocketSizes,
-    cgroup,
-    features: probeFeatures(shim),
-    publishThreads: await probePublishThreads(shim),
-    watermarks: defaultWatermarks,
-    maxRecords: defaultSizes.records,
-  });
-  stack.defer(() => {
-    datapath.close();
-    detachAll(shim, paths);
-  });
-  const serve = async (vip: string, weights: Weights, choice: Choice) => {
-    const service = desired(net, vip, weights, choice);
-    await datapath.flush([[service.service, service]]);
-  };
-  await serve("10.96.9.9", { a: 1 }, { kind: "random" });
-  await datapath.attach();
-  const moved = stack.move();
-  return {
-    net,
-    serve,
-    words: (vip) => {
-      const [{ id }] = datapath.applied.services.get(`test/${vip}`)!.servicePorts.values();
-      return { id, value: datapath.maps!.services.lookup(id)! };
-    },
-    [Symbol.asyncDispose]: () => moved.disposeAsync(),
-  };
-}
 
 /** Each is a service port of its own, and so begins with its first turn. */
 const ways: readonly { kind: HammerKind; vip: (n: number) => string }[] = [
@@ -121,7 +17,7 @@ const ways: readonly { kind: HammerKind; vip: (n: number) => string }[] = [
 
 describeKernel("endpoints in turn", () => {
   it("those of one weight are chosen equally often, exactly", async () => {
-    await using world = await createWorld();
+    await using world = await createChosenWorld();
     for (const { kind, vip } of ways) {
       await world.serve(vip(1), { a: 1, b: 1, c: 1, d: 1 }, roundRobin);
       const { servers } = flawless(await world.net.hammer({ kind, targets: [at(vip(1), port)], count: 200 }));
@@ -134,7 +30,7 @@ describeKernel("endpoints in turn", () => {
   });
 
   it("one connection after the other: each server in its turn", async () => {
-    await using world = await createWorld();
+    await using world = await createChosenWorld();
     await world.serve("10.96.3.1", { a: 1, b: 1, c: 1 }, roundRobin);
     const seen: string[] = [];
     for (let i = 0; i < 9; i++) {
@@ -147,7 +43,7 @@ describeKernel("endpoints in turn", () => {
   });
 
   it("weights hold exactly over a power of two of cycles, and nearly where they are no such fractions", async () => {
-    await using world = await createWorld();
+    await using world = await createChosenWorld();
     for (const { kind, vip } of ways) {
       // Two rows: 128 cycles.
       await world.serve(vip(2), { a: 1, b: 3 }, roundRobin);
@@ -165,7 +61,7 @@ describeKernel("endpoints in turn", () => {
   });
 
   it("the choice changes under traffic: one word, the record stays, and no connection fails", async () => {
-    await using world = await createWorld();
+    await using world = await createChosenWorld();
     const { net, serve, words } = world;
     const [vip4, vip6] = ["10.96.4.1", "fd96::4:1"];
     const flag = workload.serviceFlag.SERVICE_ROUND_ROBIN;

@@ -32,7 +32,7 @@ const paths = pinPaths("/nowhere/weft");
 function open(kernel: FakeKernel): Datapath {
   return openDatapath(kernel.shim, {
     paths,
-    sizes: { frontends: 64, services: 128, endpoints: 1024, records: 128 },
+    sizes: { frontends: 64, services: 128, endpoints: 1024, records: 128, endpointConnections: 1024 },
     socketSizes: { peers: 1, flows: 1, connectionLimits: 64 },
     cgroup: { fd: 0, id: 0n },
     features: { setRetval: true, mptcp: true },
