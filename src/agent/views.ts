@@ -197,7 +197,7 @@ function portRows(
   const record = maps && inKernel && inKernel.tier.count !== 0
     ? readRecord(maps.records, inKernel.tier.slot)
     : undefined;
-  const shares = inKernel && record ? kernelShares(inKernel.tier, record.entries) : new Map<number, number>();
+  const shares = inKernel && record ? kernelShares(inKernel, record.entries) : new Map<number, number>();
   const indexes = new Map(rowsOf(placed).map((row) => [row.desired.key, row.index]));
   const isAside = (endpoint: DesiredEndpoint) => aside?.has(asideKey(port.key, endpoint.key)) ?? false;
   // A tier is left behind only when all of it is set aside.

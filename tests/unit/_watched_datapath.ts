@@ -312,18 +312,21 @@ function watch(
 
 /** Asserts that each endpoint gets its share, to within what 32 bits can say. */
 function assertShares(reader: KernelReader, { maps }: Datapath, world: World, to: Destination): void {
-  const { tier } = maps!.services.lookup(reader.servicePort(to)!)!;
+  const port = maps!.services.lookup(reader.servicePort(to)!)!;
+  const { tier } = port;
   const sum = (all: readonly { weight: number }[]) => all.reduce((sum, { weight }) => sum + weight, 0);
   const wanted = wantedEndpoints(world, to);
   const total = sum([...wanted.values()].flat());
   const shares = new Map<string, number>();
-  for (const [index, share] of kernelShares(tier, readRecord(maps!.records, tier.slot)!.entries)) {
+  for (const [index, share] of kernelShares(port, readRecord(maps!.records, tier.slot)!.entries)) {
     const bytes = new Uint8Array(workload.endpoint.size);
     workload.endpoint.write(new DataView(bytes.buffer), 0, maps!.endpoints.lookup(index)!);
     const place = byteString(bytes.subarray(0, 18));
     shares.set(place, (shares.get(place) ?? 0) + share);
   }
   assert.equal(shares.size, wanted.size);
+  // On a ring of so few points chance decides.
+  if (port.flags & workload.serviceFlag.SERVICE_RING_HASH) return;
   for (const [place, endpoints] of wanted) {
     const off = Math.abs(shares.get(place)! - sum(endpoints) / total);
     assert.ok(off < 1e-9, `a share is off by ${off}`);
