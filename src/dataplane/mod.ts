@@ -23,9 +23,9 @@ export {
   defaultSizes,
   eventsSize,
   failureEventsSize,
+  type FirstSizes,
   mapMemories,
   type MeshMaps,
-  type FirstSizes,
   type MeshSizes,
   openMeshMaps,
 } from "./maps.ts";

@@ -148,4 +148,3 @@ export async function createChosenWorld(): Promise<ChosenWorld> {
     [Symbol.asyncDispose]: () => moved.disposeAsync(),
   };
 }
-

@@ -1,7 +1,15 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { Choice } from "../../src/mesh/mod.ts";
-import { at, describeKernel, eventually, flawless, rate, type RemoteSocket, type Sockets } from "../kit/mod.ts";
+import {
+  at,
+  describeKernel,
+  eventually,
+  flawless,
+  rate,
+  type RemoteSocket,
+  type Sockets,
+} from "../kit/mod.ts";
 import { type ChosenWorld, createChosenWorld, port, type Weights } from "./_chosen_world.ts";
 
 /** So many are looked at that both of two endpoints are among them. */
@@ -38,7 +46,9 @@ describeKernel("the endpoint with the fewest connections", () => {
       await world.serve(vip, { a: 1, b: 1 }, leastRequest);
       const held = await hold(sockets, vip, 20);
       assert.deepEqual(world.connections(vip), { a: 10, b: 10 });
-      const servers = await Promise.all(held.map(async (socket) => [await serverOf(socket), socket] as const));
+      const servers = await Promise.all(
+        held.map(async (socket) => [await serverOf(socket), socket] as const),
+      );
       const ofA = servers.filter(([server]) => server === "a").map(([, socket]) => socket);
       assert.equal(ofA.length, 10, "the count says where they are");
       for (const socket of ofA.slice(0, 6)) await socket.close();
@@ -69,7 +79,9 @@ describeKernel("the endpoint with the fewest connections", () => {
     await world.serve(vip4, { a: 1, b: 1 }, leastRequest);
     const old = await hold(sockets, vip4, 10);
     // Each comes to an index that is free again, when its grace period is over.
-    for (let i = 0; i < 8; i++) await world.serve(vip4, i % 2 ? { a: 1, c: 1 } : { a: 1, d: 1 }, leastRequest);
+    for (let i = 0; i < 8; i++) {
+      await world.serve(vip4, i % 2 ? { a: 1, c: 1 } : { a: 1, d: 1 }, leastRequest);
+    }
     assert.deepEqual(world.connections(vip4), { a: 5, c: 0 });
     const next = await hold(sockets, vip4, 5);
     for (const socket of next) assert.equal(await serverOf(socket), "c");
@@ -115,8 +127,16 @@ describeKernel("the endpoint with the fewest connections", () => {
     await using world = await createChosenWorld();
     const { net, serve } = world;
     for (const vip of [vip4, vip6]) await serve(vip, { a: 1, b: 1 }, { kind: "leastRequest", choices: 2 });
-    await using four = await net.startHammer({ kind: "tcp4", targets: [at(vip4, port)], perSecond: rate(500) });
-    await using six = await net.startHammer({ kind: "tcp6", targets: [at(vip6, port)], perSecond: rate(500) });
+    await using four = await net.startHammer({
+      kind: "tcp4",
+      targets: [at(vip4, port)],
+      perSecond: rate(500),
+    });
+    await using six = await net.startHammer({
+      kind: "tcp6",
+      targets: [at(vip6, port)],
+      perSecond: rate(500),
+    });
     for (let i = 0; i < 40; i++) {
       const choice: Choice = i % 3 === 0 ? { kind: "random" } : { kind: "leastRequest", choices: 2 };
       const weights: Weights = i % 4 < 2 ? { a: 1, b: 1, c: 1 } : { a: 1, b: 3, d: 2 };

@@ -67,7 +67,14 @@ export function serviceOf(n: number, members: number, first = n * 20): Change {
     { length: members },
     (_, i) => ({ uid: `w${first + i}`, number: first + i, weight: 1, rank: 0 }),
   );
-  const draft = { vips: [vipOf(n)], ports: [80], left: false, mapped: true, members: some, choice: randomChoice };
+  const draft = {
+    vips: [vipOf(n)],
+    ports: [80],
+    left: false,
+    mapped: true,
+    members: some,
+    choice: randomChoice,
+  };
   return [key, desiredService(key, draft)];
 }
 

@@ -7,11 +7,28 @@ import { assertServes, type Change, createDatapathHost, serviceOf } from "./_dat
 
 const random: Choice = { kind: "random" };
 const roundRobin: Choice = { kind: "roundRobin" };
+const others: readonly Choice[] = [
+  { kind: "leastRequest", choices: 2 },
+  { kind: "ringHash", minimumSize: 64, maximumSize: 8_388_608 },
+  { kind: "maglev", tableSize: 251 },
+];
 const inTurn = workload.serviceFlag.SERVICE_ROUND_ROBIN;
 
 function serviceWith(n: number, members: number, choice: Choice): Change {
   const [key, service] = serviceOf(n, members);
   const servicePorts = service!.servicePorts.map((port) => ({ ...port, choice }));
+  return [key, { ...service!, servicePorts }];
+}
+
+/** Its endpoints with weights 1, 2, 3 and so on. */
+function weighted([key, service]: Change): Change {
+  const servicePorts = service!.servicePorts.map((port) => ({
+    ...port,
+    tiers: port.tiers.map((tier) => ({
+      ...tier,
+      endpoints: tier.endpoints.map((endpoint, i) => ({ ...endpoint, weight: i + 1 })),
+    })),
+  }));
   return [key, { ...service!, servicePorts }];
 }
 
@@ -48,6 +65,42 @@ describe("how endpoints are chosen", () => {
     assert.equal(datapath.maps!.turns.info().maxEntries, datapath.maps!.services.info().maxEntries);
     assert.equal(portOf(datapath, 1).value.flags, inTurn);
     assertServes(host.kernel, datapath, [serviceWith(1, 5, roundRobin), ...more]);
+    datapath.close();
+  });
+
+  for (const choice of others) {
+    it(`is read back with its table: ${choice.kind}`, async () => {
+      using host = createDatapathHost();
+      const first = host.open();
+      const services = [
+        weighted(serviceWith(1, 3, choice)),
+        serviceWith(2, 3, choice),
+        serviceWith(3, 1, choice),
+      ];
+      await first.flush(services);
+      await first.attach();
+      await first.settle();
+      first.close();
+      const second = host.open();
+      const again = await second.flush(services);
+      assert.equal(again.recordsPublished + again.endpointsWritten, 0);
+      // Nor is anything made anew for what is the same.
+      const same = await second.flush([weighted(serviceWith(1, 3, choice))]);
+      assert.equal(same.recordsPublished, 0);
+      const other = await second.flush([weighted(serviceWith(1, 3, random)), serviceWith(2, 3, random)]);
+      assert.equal(other.recordsPublished, choice.kind === "leastRequest" ? 1 : 2);
+      assertServes(host.kernel, second, services);
+      second.close();
+    });
+  }
+
+  it("counts endpoints' connections from the first service port on that asks for them", async () => {
+    using host = createDatapathHost();
+    const datapath = host.open();
+    await datapath.flush([serviceWith(1, 3, random)]);
+    assert.equal(datapath.maps!.sizes.endpointConnections, 1);
+    const { grownTo } = await datapath.flush([serviceWith(2, 3, others[0])]);
+    assert.equal(grownTo!.endpointConnections, datapath.maps!.sizes.endpoints);
     datapath.close();
   });
 

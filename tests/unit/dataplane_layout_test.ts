@@ -101,7 +101,8 @@ describe("how a record is laid out", () => {
       });
     }
     const [before, after] = [entriesOf(equal(10), maglev), entriesOf(equal(9), maglev)];
-    const moved = before.filter(({ endpoint }, i) => endpoint !== 10 && endpoint !== after[i].endpoint).length;
+    const moved =
+      before.filter(({ endpoint }, i) => endpoint !== 10 && endpoint !== after[i].endpoint).length;
     assert.ok(moved < 65_537 * 0.1, `${moved} entries moved`);
     assert.ok(after.every(({ endpoint }) => endpoint < 10));
   });

@@ -1,5 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import { workload } from "../../ffi/mod.ts";
 import { randomChoice } from "../../src/mesh/mod.ts";
 import { targetKey } from "../../src/xds/ads/frontends.ts";
 import { groupFrontends, type ServedFrontend, serviceOf } from "../../src/xds/ads/services.ts";
@@ -132,7 +133,8 @@ describe("xds ads: what is not honoured is said", () => {
   it("policies, transports, but not a limit", async () => {
     const max_connections = { value: 7 };
     const { served, notes } = await withCluster("web", {
-      lb_policy: 5,
+      lb_policy: 1,
+      least_request_lb_config: { choice_count: { value: 64 } },
       circuit_breakers: { thresholds: [{ priority: 1, max_connections: { value: 1 } }, { max_connections }] },
       transport_socket: { name: "tls" },
       transport_socket_matches: [
@@ -142,7 +144,7 @@ describe("xds ads: what is not honoured is said", () => {
     });
     assert.equal(served, "10.0.0.1:1");
     assert.deepEqual(notes, [
-      "MAGLEV is not honoured, endpoints are chosen at random by weight: web",
+      `choice_count is honoured up to ${workload.bound.MOST_CHOICES}: web (64)`,
       "dialled in the clear, not wrapped: web (tls)",
       "transport_socket_matches is not honoured, every endpoint is dialled in the clear: web (tlsMode-istio)",
     ]);
@@ -191,14 +193,12 @@ describe("xds ads: what is not honoured is said", () => {
     const talk = converse();
     talk.open();
     const names = ["a", "b", "c", "d", "e", "f", "g"];
-    await talk.send("cds", "1", ...names.map((name) => cluster(name, { lb_policy: 5 })));
+    const many = { lb_policy: 1, least_request_lb_config: { choice_count: { value: 33 } } };
+    await talk.send("cds", "1", ...names.map((name) => cluster(name, many)));
     await talk.send("lds", "1", listener("w", "0.0.0.0:80", [http("80")]));
     const hosts = Object.fromEntries(names.map((name, i) => [`10.96.0.${i}`, name]));
     await talk.send("rds", "1", routes("80", hosts));
-    assert.ok(
-      talk.protocol.notes.includes(
-        "MAGLEV is not honoured, endpoints are chosen at random by weight: a, b, c, d, e and 2 more",
-      ),
-    );
+    const listed = "a (33), b (33), c (33), d (33), e (33) and 2 more";
+    assert.ok(talk.protocol.notes.includes(`choice_count is honoured up to 32: ${listed}`));
   });
 });

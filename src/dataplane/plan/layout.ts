@@ -98,7 +98,8 @@ function maglevEntries(rows: Rows, size: number): Entries {
 
 /** What a service port's first word says of the choice. Whatever tier word it meets in the kernel, it is valid with it. */
 export function headOf(choice: Choice): Pick<workload.ServicePort, "flags" | "choices"> {
-  const { SERVICE_ROUND_ROBIN, SERVICE_LEAST_REQUEST, SERVICE_RING_HASH, SERVICE_MAGLEV } = workload.serviceFlag;
+  const { SERVICE_ROUND_ROBIN, SERVICE_LEAST_REQUEST, SERVICE_RING_HASH, SERVICE_MAGLEV } =
+    workload.serviceFlag;
   switch (choice.kind) {
     case "random":
       return { flags: 0, choices: 0 };

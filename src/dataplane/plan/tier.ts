@@ -21,12 +21,15 @@ const smallRecord = 4;
 
 /** A tier's word. @param mapped some workload maps the port */
 export function tierWord(
-  tier: {
-    readonly slot: number;
-    readonly layout: Layout;
-    readonly table: { readonly length: number } | null;
-    readonly rows: { readonly length: number };
-  } | null | undefined,
+  tier:
+    | {
+      readonly slot: number;
+      readonly layout: Layout;
+      readonly table: { readonly length: number } | null;
+      readonly rows: { readonly length: number };
+    }
+    | null
+    | undefined,
   mapped: boolean,
 ): workload.Tier {
   const { TIER_WEIGHTED, TIER_MAPPED } = workload.tierFlag;
@@ -102,9 +105,10 @@ function keepWhole(
     return same ? keep(entries.length) : undefined;
   }
   if (previous.table && !sameContents(previous.table.choice, choice)) return undefined;
-  const same = previous.rows.length === rows.length && rows.every((row, i) =>
-    previous.rows[i].index === row.index && previous.rows[i].desired.weight === row.desired.weight
-  );
+  const same = previous.rows.length === rows.length &&
+    rows.every((row, i) =>
+      previous.rows[i].index === row.index && previous.rows[i].desired.weight === row.desired.weight
+    );
   return same ? keep(previous.table?.length ?? rows.length) : undefined;
 }
 

@@ -1,6 +1,5 @@
 /** What clusters ask for and weft does not do: said aloud. */
 
-import type { Choice } from "../../mesh/mod.ts";
 import { connectionLimitOf } from "./connection_limit.ts";
 import type { Assignment, Cluster, Target } from "./model.ts";
 import { reasonToLeave } from "./reason_to_leave.ts";
@@ -8,11 +7,8 @@ import type { Resources } from "./resources.ts";
 
 /** As many names as fit into a line. */
 const named = 5;
-/** What the kernel does for a cluster that is alone. */
-const honoured: { readonly choices: ReadonlySet<Choice["kind"]>; readonly limit: boolean } = {
-  choices: new Set(["random", "roundRobin", "leastRequest", "ringHash", "maglev"]),
-  limit: true,
-};
+/** Among more than so many the least busy one is not looked for (bpf/types.h, MOST_CHOICES). */
+const mostChoices = 32;
 
 /** One line for each kind of thing that the clusters of these targets ask for and do not get. */
 export function unhonoured(targets: Iterable<Target>, resources: Resources): string[] {
@@ -45,11 +41,10 @@ function notesOf(cluster: Cluster, resources: Resources, note: Note): void {
     if (type !== "ORIGINAL_DST") note(`${left}: left alone`, name);
     return;
   }
-  if (choice === undefined || !honoured.choices.has(choice.kind)) {
-    note(`${policy} is not honoured, endpoints are chosen at random by weight`, name);
+  if (choice === undefined) note(`${policy} is not honoured, endpoints are chosen at random by weight`, name);
+  if (choice?.kind === "leastRequest" && choice.choices > mostChoices) {
+    note(`choice_count is honoured up to ${mostChoices}`, `${name} (${choice.choices})`);
   }
-  const limit = connectionLimitOf(cluster);
-  if (limit && !honoured.limit) note("max_connections is not honoured", `${name} (${limit.max})`);
   if (cluster.transport !== "") note("dialled in the clear, not wrapped", `${name} (${cluster.transport})`);
   if (cluster.transportMatches.length > 0) {
     note(
@@ -83,10 +78,10 @@ function notesOfMix({ clusters: mixed }: Target, resources: Resources, note: Not
 function notesOfPart(cluster: Cluster, note: Note): void {
   const { name, choice, policy } = cluster;
   const shares = "is not honoured where clusters share traffic by weight";
-  if (choice && choice.kind !== "random" && honoured.choices.has(choice.kind)) {
+  if (choice && choice.kind !== "random") {
     note(`${policy} ${shares}, endpoints are chosen at random by weight`, name);
   }
-  if (honoured.limit && connectionLimitOf(cluster)) note(`max_connections ${shares}`, name);
+  if (connectionLimitOf(cluster)) note(`max_connections ${shares}`, name);
 }
 
 /** What Envoy takes where nothing is said, in percent. */
