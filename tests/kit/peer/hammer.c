@@ -46,7 +46,7 @@ struct outcome {
 	long count;
 };
 
-#define OUTCOMES 4096
+#define OUTCOMES 16384
 #define TIMEOUTS_UNTIL_GIVING_UP 10
 
 struct tally {
