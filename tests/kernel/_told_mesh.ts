@@ -24,7 +24,12 @@ export const targetPorts: Readonly<Record<number, number>> = { 80: 8080, 81: 808
 
 /** Services by name. */
 export type ToldMesh = Readonly<
-  Record<string, { readonly vips: readonly string[]; readonly members: readonly string[] }>
+  Record<string, {
+    readonly vips: readonly string[];
+    readonly members: readonly string[];
+    /** What else its clusters say, in mode ads. */
+    readonly cluster?: Parameters<typeof cluster>[1];
+  }>
 >;
 
 /** Types by what they say: who serves (told first), and what else is needed before the mesh counts as complete. */
@@ -120,7 +125,7 @@ async function tellClusters(stream: ControlStream, servers: TestNet["servers"], 
     }))
   );
   const resources = {
-    cds: () => all.map(({ name }) => cluster(name)),
+    cds: () => all.map((one) => cluster(one.name, one.cluster)),
     eds: (names: readonly string[]) =>
       all.filter(({ name }) => names.includes(name)).map(({ name, target, members }) =>
         assignment(
