@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { Datapath } from "../../src/dataplane/mod.ts";
+import { hashText } from "../../src/mesh/mod.ts";
 import {
   assertServes,
   type Change,
@@ -51,6 +52,14 @@ describe("limits of connections", () => {
     }
   };
 
+  /** The limit that a service names. */
+  const limitOf = (n: number) => {
+    const [{ limit: id }] = datapath.applied.services.get(`shop/s${n}`)!.servicePorts.values();
+    const { activeConnections, connectionLimits } = datapath.sockets;
+    const { cluster } = datapath.applied.limits.byId.get(id)!;
+    return { id, cluster, word: connectionLimits.lookup(id), active: activeConnections.lookup(id) };
+  };
+
   it("are shared by all service ports of a cluster, and change without a new id", async () => {
     await flush(limited(1, "a", 5), limited(2, "a", 5), limited(3, "b", 7), serviceOf(4, 2));
     assert.deepEqual(named(), [[5, 2], [7, 1]]);
@@ -58,6 +67,11 @@ describe("limits of connections", () => {
     await flush(limited(1, "a", 6), limited(2, "a", 6));
     assert.deepEqual(named(), [[6, 2], [7, 1]]);
     assert.deepEqual(counts(), [3n, 3n]);
+    connections(0n);
+    await flush(serviceOf(1, 2));
+    assert.equal(counts().length, 2);
+    await flush(serviceOf(2, 2));
+    assert.equal(counts().length, 1);
   });
 
   it("stay while a connection counts under them, and go at a later flush", async () => {
@@ -72,6 +86,8 @@ describe("limits of connections", () => {
     await flush(serviceOf(3, 2));
     assert.deepEqual(counts(), []);
     assert.deepEqual([...datapath.sockets.connectionLimits.entries()], []);
+    await flush(limited(1, "a", 9));
+    assert.deepEqual([named(), counts(), limitOf(1).cluster], [[[9, 1]], [0n], "a"]);
   });
 
   it("are there whenever a service port names them, and go only after a grace period", async () => {
@@ -150,6 +166,65 @@ describe("limits of connections", () => {
     connections(0n);
     await flush(serviceOf(3, 2));
     assert.deepEqual(counts(), [0n]);
+  });
+
+  it("are found again by their clusters' names, in whichever order these come", async () => {
+    await flush(limited(1, "a", 5), limited(2, "b", 5), limited(3, "c", 5));
+    const before = [1, 2, 3].map(limitOf);
+    await datapath.reread();
+    await flush(limited(3, "c", 5), limited(2, "b", 5), limited(1, "a", 5));
+    assert.deepEqual([1, 2, 3].map(limitOf), before);
+  });
+
+  it("of two clusters whose names have one hash are two", async () => {
+    const byHash = new Map<number, string>();
+    const clusters = Array.from({ length: 1_000_000 }).keys().map((n) => {
+      const name = `cluster ${n}`, id = hashText(name) & 0x7fff_ffff;
+      const other = byHash.get(id);
+      byHash.set(id, name);
+      return other === undefined ? undefined : [other, name] as const;
+    }).find((pair) => pair !== undefined);
+    assert.ok(clusters);
+    await flush(limited(1, clusters[0], 5), limited(2, clusters[1], 7));
+    assert.deepEqual(named(), [[5, 1], [7, 1]]);
+    assert.equal(limitOf(2).id, limitOf(1).id + 1);
+  });
+
+  it("are put right where somebody damaged a word or took a count away", async () => {
+    await flush(limited(1, "a", 5), limited(2, "b", 7));
+    connections(2n);
+    const [a, b] = [limitOf(1), limitOf(2)];
+    datapath.sockets.connectionLimits.update(a.id, { most: 5, tag: a.word!.tag ^ 1 });
+    datapath.sockets.activeConnections.delete(b.id);
+    await datapath.reread();
+    await flush(limited(1, "a", 5), limited(2, "b", 7));
+    assert.deepEqual([limitOf(1), limitOf(2)], [a, { ...b, active: 0n }]);
+  });
+
+  it("are taken up by the next agent, whichever write was the last one's last", async () => {
+    for (let last = 0, reached = true; reached; last++) {
+      using other = createDatapathHost();
+      datapath.close();
+      datapath = other.open();
+      await flush(limited(1, "a", 5), limited(2, "b", 7));
+      await datapath.attach();
+      connections(2n);
+      let writes = 0;
+      other.kernel.failAt = () => writes++ >= last;
+      await datapath.flush([limited(1, "a", 6), limited(2, "c", 8)]).catch(() => {});
+      await datapath.settle().catch(() => {});
+      reached = writes > last;
+      datapath.close();
+      other.kernel.failAt = undefined;
+      datapath = other.open();
+      await flush(limited(1, "a", 6), limited(2, "c", 8));
+      assert.deepEqual(named(), [[6, 1], [8, 1]], `write ${last}`);
+      assert.deepEqual([limitOf(1).active, limitOf(2).active], [2n, 0n], `write ${last}`);
+      assert.equal(counts().length, 3, `write ${last}: those that count under b do`);
+      connections(0n);
+      await flush(serviceOf(3, 2));
+      assert.equal(counts().length, 2, `write ${last}`);
+    }
   });
 
   /** Service number 1 with a port for each of so many further clusters. */

@@ -23,8 +23,7 @@ export function planLimits(
       holdLimit(limits, limit);
       draft.taken.limits.push(cluster);
     }
-    if (limit.most === max) draft.limits.delete(cluster);
-    else draft.limits.set(cluster, { limit, before: limit.most, after: max });
+    if (limit.most !== max) draft.limits.set(cluster, { limit, before: limit.most, after: max });
   }
   for (const cluster of left.keys()) if (!wanted.has(cluster)) draft.released.limits.push(cluster);
 }
