@@ -114,6 +114,10 @@ export class KernelMap<K, V> implements Disposable {
    * @throws {KernelError} E2BIG where the map is full
    */
   updateMany(entries: Iterable<readonly [K, V]>): void {
+    if (Array.isArray(entries) && entries.length === 1) {
+      const [[key, value]]: (readonly [K, V])[] = entries;
+      return this.update(key, value);
+    }
     const { key: keyCodec, value: valueCodec } = this;
     let keys: DataView<ArrayBuffer> | undefined;
     let values: DataView<ArrayBuffer> | undefined;

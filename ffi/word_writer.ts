@@ -53,9 +53,13 @@ export function openWordWriter(
     "load the program that writes",
     `map ${map.name}`,
   );
+  // Most runs are of a few words, and a buffer costs more than filling it.
+  const few = new DataView(new ArrayBuffer(runSize * size));
+  const lengthOf = new Uint32Array(1);
   const run = (view: DataView<ArrayBuffer>, length: number) => {
     for (let done = 0; done < length; done += runSize) shim.count(`${map.name}.write_words`);
-    const result = shim.call.weft_write_words(fd, words, view.buffer, new Uint32Array([length]));
+    lengthOf[0] = length;
+    const result = shim.call.weft_write_words(fd, words, view.buffer, lengthOf);
     check(result, "write words of", `map ${map.name}`);
   };
   return {
@@ -64,7 +68,7 @@ export function openWordWriter(
       let view: DataView<ArrayBuffer> | undefined;
       let length = 0;
       for (const { place, position = 0, value } of writes) {
-        view ??= new DataView(new ArrayBuffer(capacity * size));
+        view ??= capacity <= runSize ? few : new DataView(new ArrayBuffer(capacity * size));
         view.setUint32(length * size, place, true);
         view.setUint32(length * size + 4, position, true);
         codec.write(view, length * size + 8, value);

@@ -312,6 +312,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
   /** Limits do not move to a larger map: sockets refer to the one that is there. */
   function ensureLimits(): void {
     const { byId, idle } = state.applied.limits;
+    if (byId.size === 0) return;
     const most = sockets.connectionLimits.info().maxEntries;
     if (byId.size <= most) return;
     removeIdleLimits(sockets, state.applied.limits);
@@ -334,7 +335,9 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
         `map records needs ${needed.records} slots, and may have ${options.maxRecords}: raise --max-records`,
       );
     }
-    const withSpares = Math.ceil(state.pool.endWithSpares() / nearlyFull);
+    // Where no record is taken no spare is missing but those that are missing already.
+    const spares = plan.records.length > 0 || growthError ? state.pool.endWithSpares() : 0;
+    const withSpares = Math.ceil(spares / nearlyFull);
     const records = Math.min(
       Math.max(needed.records, withSpares),
       Math.max(options.maxRecords, have.records),

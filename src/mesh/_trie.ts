@@ -161,6 +161,7 @@ export function* changesBetween<V>(
   before: Node<V> | null,
   after: Node<V> | null,
 ): Generator<Change<V>, void> {
+  if (before === after) return;
   const stack: { a: Node<V> | null; b: Node<V> | null; shift: number }[] = [{
     a: before,
     b: after,
@@ -168,7 +169,6 @@ export function* changesBetween<V>(
   }];
   for (let pair = stack.pop(); pair !== undefined; pair = stack.pop()) {
     const { a, b, shift } = pair;
-    if (a === b) continue;
     if (a?.kind !== "branch" && b?.kind !== "branch") {
       yield* changesOfFew(fewLeavesOf(a), fewLeavesOf(b));
       continue;
@@ -177,7 +177,8 @@ export function* changesBetween<V>(
     while (bits !== 0) {
       const bit = bits & -bits;
       bits ^= bit;
-      stack.push({ a: childOf(a, bit, shift), b: childOf(b, bit, shift), shift: shift + bitsPerLevel });
+      const [childA, childB] = [childOf(a, bit, shift), childOf(b, bit, shift)];
+      if (childA !== childB) stack.push({ a: childA, b: childB, shift: shift + bitsPerLevel });
     }
   }
 }

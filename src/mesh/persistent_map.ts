@@ -3,6 +3,7 @@
 import {
   type Change,
   changesBetween,
+  type Edit,
   findLeaf,
   hashText,
   insertLeaf,
@@ -105,42 +106,64 @@ class TrieMap<V> implements PersistentMap<V> {
   }
 
   draft(): MapDraft<V> {
-    return draftOf(this);
+    return new TrieDraft(this);
   }
 }
 
-function draftOf<V>(map: TrieMap<V>): MapDraft<V> {
-  const edit = { size: map.size };
-  let root = map.root;
-  let finished = false;
-  const assertOpen = () => {
-    if (finished) throw new Error("this draft is finished; make a new one of the map that finish() gave");
-  };
-  return {
-    get size() {
-      return edit.size;
-    },
-    get: (key) => findLeaf(root, map.hash(key), key)?.value,
-    set(key, value) {
-      assertOpen();
-      root = insertLeaf(root, { kind: "leaf", hash: map.hash(key), key, value }, edit);
-    },
-    valueAt: ({ hash, key }) => findLeaf(root, map.hash === hashText ? hash : map.hash(key), key)?.value,
-    put(entry) {
-      assertOpen();
-      const own = map.hash === hashText ? entry : { ...entry, hash: map.hash(entry.key) };
-      root = insertLeaf(root, own, edit);
-    },
-    delete(key) {
-      assertOpen();
-      root = root && removeLeaf(root, map.hash(key), key, edit);
-    },
-    finish() {
-      assertOpen();
-      finished = true;
-      return root === map.root ? map : new TrieMap(root, edit.size, map.hash);
-    },
-  };
+/** A class, as each edit of a mesh makes some ten drafts. */
+class TrieDraft<V> implements MapDraft<V> {
+  readonly #map: TrieMap<V>;
+  readonly #edit: Edit;
+  #root: Node<V> | null;
+  #finished = false;
+
+  constructor(map: TrieMap<V>) {
+    this.#map = map;
+    this.#edit = { size: map.size };
+    this.#root = map.root;
+  }
+
+  get size(): number {
+    return this.#edit.size;
+  }
+
+  get(key: string): V | undefined {
+    return findLeaf(this.#root, this.#map.hash(key), key)?.value;
+  }
+
+  set(key: string, value: V): void {
+    this.#insert({ kind: "leaf", hash: this.#map.hash(key), key, value });
+  }
+
+  valueAt({ hash, key }: MapEntry<unknown>): V | undefined {
+    return findLeaf(this.#root, this.#map.hash === hashText ? hash : this.#map.hash(key), key)?.value;
+  }
+
+  put(entry: MapEntry<V>): void {
+    this.#insert(this.#map.hash === hashText ? entry : { ...entry, hash: this.#map.hash(entry.key) });
+  }
+
+  delete(key: string): void {
+    this.#assertOpen();
+    this.#root = this.#root && removeLeaf(this.#root, this.#map.hash(key), key, this.#edit);
+  }
+
+  finish(): PersistentMap<V> {
+    this.#assertOpen();
+    this.#finished = true;
+    const { root, hash } = this.#map;
+    return this.#root === root ? this.#map : new TrieMap(this.#root, this.#edit.size, hash);
+  }
+
+  #insert(leaf: Leaf<V>): void {
+    this.#assertOpen();
+    this.#root = insertLeaf(this.#root, leaf, this.#edit);
+  }
+
+  #assertOpen(): void {
+    if (!this.#finished) return;
+    throw new Error("this draft is finished; make a new one of the map that finish() gave");
+  }
 }
 
 /**

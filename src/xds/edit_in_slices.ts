@@ -1,4 +1,4 @@
-import { beginEdit, type MeshEdit, type Snapshot } from "../mesh/mod.ts";
+import { beginEdit, editSnapshot, type MeshEdit, type Snapshot } from "../mesh/mod.ts";
 
 /** Values that are edited between two looks at the clock; so many take a millisecond or two. */
 const atATime = 250;
@@ -13,6 +13,7 @@ export async function editInSlices(
   edit: MeshEdit,
   pause: () => Promise<void> | undefined,
 ): Promise<Snapshot> {
+  if (sizeOf(edit) <= atATime) return editSnapshot(snapshot, edit);
   const editing = beginEdit(snapshot);
   // Removals first, as in one edit.
   for (
@@ -28,4 +29,11 @@ export async function editInSlices(
     }
   }
   return editing.finish();
+}
+
+function sizeOf(edit: MeshEdit): number {
+  const { removeWorkloads, removeServices, removePolicies, upsertWorkloads, upsertServices, upsertPolicies } =
+    edit;
+  return (removeWorkloads?.length ?? 0) + (removeServices?.length ?? 0) + (removePolicies?.length ?? 0) +
+    (upsertWorkloads?.length ?? 0) + (upsertServices?.length ?? 0) + (upsertPolicies?.length ?? 0);
 }

@@ -16,7 +16,8 @@ export function createByteMemo<T>(
   bytes: Uint8Array,
   make: (start: number, end: number) => T,
 ): (start: number, end: number) => T {
-  const entries = new Map<number, Entry<T>>();
+  // Most responses are of one change, and ask for little.
+  let entries: Map<number, Entry<T>> | undefined;
   return (start, end) => {
     let hash = end - start;
     let at = start;
@@ -29,11 +30,12 @@ export function createByteMemo<T>(
     for (; at < end; at++) hash = Math.imul(hash ^ bytes[at], 0x01000193);
     // 30 bits, which the runtime keeps without a box.
     hash = (hash ^ hash >>> 15) & 0x3fffffff;
-    const first = entries.get(hash);
+    const first = entries?.get(hash);
     for (let entry = first; entry !== undefined; entry = entry.next) {
       if (equal(bytes, entry.start, entry.end, start, end)) return entry.value;
     }
     const value = make(start, end);
+    entries ??= new Map();
     entries.set(hash, { start, end, value, next: first });
     return value;
   };
