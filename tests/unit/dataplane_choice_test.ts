@@ -48,6 +48,14 @@ describe("how endpoints are chosen", () => {
     const report = await datapath.flush([serviceWith(1, 3, roundRobin)]);
     assert.equal(report.recordsPublished + report.endpointsWritten, 0);
     assert.deepEqual(portOf(datapath, 1), { id: before.id, value: { ...before.value, flags: inTurn } });
+    for (const choices of [2, 3]) {
+      const { recordsPublished } = await datapath.flush([
+        serviceWith(1, 3, { kind: "leastRequest", choices }),
+      ]);
+      assert.equal(recordsPublished, 0);
+      const flags = workload.serviceFlag.SERVICE_LEAST_REQUEST;
+      assert.deepEqual(portOf(datapath, 1), { id: before.id, value: { ...before.value, flags, choices } });
+    }
     await datapath.flush([serviceWith(1, 3, random)]);
     assert.deepEqual(portOf(datapath, 1), before);
     datapath.close();

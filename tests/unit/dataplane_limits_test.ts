@@ -196,9 +196,12 @@ describe("limits of connections", () => {
     const [a, b] = [limitOf(1), limitOf(2)];
     datapath.sockets.connectionLimits.update(a.id, { most: 5, tag: a.word!.tag ^ 1 });
     datapath.sockets.activeConnections.delete(b.id);
+    // As an agent leaves it that is killed while it removes one.
+    datapath.sockets.activeConnections.update(a.id + 1, 0n);
     await datapath.reread();
     await flush(limited(1, "a", 5), limited(2, "b", 7));
     assert.deepEqual([limitOf(1), limitOf(2)], [a, { ...b, active: 0n }]);
+    assert.equal(counts().length, 2);
   });
 
   it("are taken up by the next agent, whichever write was the last one's last", async () => {
