@@ -4,6 +4,7 @@ import { parseAddress } from "../../mesh/mod.ts";
 import { ResourceError } from "../resource_error.ts";
 import { decodeAddress } from "./decode_address.ts";
 import { type AssignmentMessage, assignmentType, type EndpointMessage } from "./messages.ts";
+import { unhonouredOfAssignment } from "./unhonoured_settings.ts";
 import type { Assignment, Health, HostPort, LbEndpoint, LocalityEndpoints } from "./model.ts";
 
 const healths: readonly Health[] = ["UNKNOWN", "HEALTHY", "UNHEALTHY", "DRAINING", "TIMEOUT", "DEGRADED"];
@@ -52,6 +53,9 @@ export function assignmentOf(message: AssignmentMessage): Assignment {
       endpoints: one.lb_endpoints.map(endpointOf),
     };
   });
+  if (message.policy?.overprovisioning_factor?.value === 0) {
+    throw new ResourceError("overprovisioning_factor is 0, expected more");
+  }
   const sums = new Map<number, number>();
   for (const { priority, weight } of localities) {
     const sum = (sums.get(priority) ?? 0) + weight;
@@ -66,6 +70,7 @@ export function assignmentOf(message: AssignmentMessage): Assignment {
     name: message.cluster_name,
     localities,
     overprovisioning: message.policy?.overprovisioning_factor?.value ?? defaultOverprovisioning,
+    unhonoured: unhonouredOfAssignment(message),
   };
 }
 

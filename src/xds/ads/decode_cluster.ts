@@ -6,6 +6,7 @@ import { assignmentOf } from "./decode_assignment.ts";
 import { choiceOf } from "./decode_choice.ts";
 import { clusterType } from "./messages.ts";
 import type { Cluster } from "./model.ts";
+import { unhonouredOfCluster } from "./unhonoured_settings.ts";
 
 const types = ["STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST"] as const;
 const lbPolicies: Readonly<Record<number, string>> = {
@@ -30,18 +31,18 @@ export function decodeCluster(bytes: Uint8Array): Cluster {
   const type = message.cluster_type?.name || (types[message.type] ?? String(message.type));
   const thresholds = message.circuit_breakers?.thresholds ?? [];
   const lbPolicy = lbPolicies[message.lb_policy] ?? String(message.lb_policy);
-  const common = message.common_lb_config;
+  const chosen = choiceOf(message, lbPolicy);
   return {
     name,
     type,
     lbPolicy,
-    ...choiceOf(message, lbPolicy),
+    ...chosen,
+    unhonoured: [...chosen.unhonoured, ...unhonouredOfCluster(message)],
     maxConnections: thresholds.find(({ priority }) => priority === defaultPriority)?.max_connections?.value,
     edsName: type === "EDS" ? message.eds_cluster_config?.service_name || name : "",
     assignment: message.load_assignment === null ? undefined : assignmentOf(message.load_assignment),
     lookupFamily: lookupFamilies[message.dns_lookup_family],
-    localityWeighted: (common?.locality_weighted_lb_config ?? null) !== null,
-    panicThreshold: common?.healthy_panic_threshold?.value,
+    panicThreshold: message.common_lb_config?.healthy_panic_threshold?.value,
     transport: wrapping(message.transport_socket),
     transportMatches: message.transport_socket_matches.filter((match) =>
       wrapping(match.transport_socket) !== ""

@@ -15,6 +15,11 @@ interface Wrapped<T> {
   readonly value: T;
 }
 
+/** A wrapped uint64: its text is the number. */
+interface WrappedLong {
+  readonly value: { toString(): string };
+}
+
 export interface AddressMessage {
   readonly socket_address: {
     readonly protocol: number;
@@ -43,23 +48,30 @@ export interface ClusterMessage {
   readonly load_assignment: AssignmentMessage | null;
   readonly dns_lookup_family: number;
   readonly circuit_breakers: {
-    readonly thresholds: readonly {
-      readonly priority: number;
-      readonly max_connections: Wrapped<number> | null;
-    }[];
+    readonly thresholds: readonly ThresholdsMessage[];
+    readonly per_host_thresholds: readonly ThresholdsMessage[];
   } | null;
   readonly common_lb_config: {
     readonly healthy_panic_threshold: Wrapped<number> | null;
+    readonly zone_aware_lb_config: Present;
     readonly locality_weighted_lb_config: Present;
+    readonly consistent_hashing_lb_config: ConsistentHashingMessage | null;
   } | null;
+  readonly health_checks: readonly Present[];
+  readonly outlier_detection: Present;
+  readonly upstream_bind_config: Present;
+  readonly lb_subset_config: { readonly subset_selectors: readonly Present[] } | null;
   readonly transport_socket: { readonly name: string } | null;
   readonly transport_socket_matches: readonly {
     readonly name: string;
     readonly transport_socket: { readonly name: string } | null;
   }[];
-  readonly ring_hash_lb_config: RingHashMessage | null;
-  readonly maglev_lb_config: MaglevMessage | null;
-  readonly least_request_lb_config: LeastRequestMessage | null;
+  readonly ring_hash_lb_config: Sizes<RingHashMessage> | null;
+  readonly maglev_lb_config: Sizes<MaglevMessage> | null;
+  readonly least_request_lb_config:
+    | Omit<LeastRequestMessage, "locality_lb_config" | "selection_method">
+    | null;
+  readonly round_robin_lb_config: { readonly slow_start_config: Present } | null;
   readonly load_balancing_policy: {
     readonly policies: readonly {
       readonly typed_extension_config: { readonly typed_config: Any | null } | null;
@@ -67,23 +79,63 @@ export interface ClusterMessage {
   } | null;
 }
 
-export interface RingHashMessage {
-  readonly minimum_ring_size: Wrapped<number> | null;
-  readonly maximum_ring_size: Wrapped<number> | null;
+export interface ThresholdsMessage {
+  readonly priority: number;
+  readonly max_connections: Wrapped<number> | null;
+  readonly max_pending_requests: Wrapped<number> | null;
+}
+
+export interface ConsistentHashingMessage {
+  readonly use_hostname_for_hashing: boolean;
+  readonly hash_balance_factor: Wrapped<number> | null;
+}
+
+interface LocalityLbMessage {
+  readonly zone_aware_lb_config: Present;
+  readonly locality_weighted_lb_config: Present;
+}
+
+export interface RingHashMessage extends ConsistentHashingMessage {
+  readonly minimum_ring_size: WrappedLong | null;
+  readonly maximum_ring_size: WrappedLong | null;
+  readonly consistent_hashing_lb_config: ConsistentHashingMessage | null;
+  readonly locality_weighted_lb_config: Present;
 }
 
 export interface MaglevMessage {
-  readonly table_size: Wrapped<number> | null;
+  readonly table_size: WrappedLong | null;
+  readonly consistent_hashing_lb_config: ConsistentHashingMessage | null;
+  readonly locality_weighted_lb_config: Present;
 }
+
+/** What lb_policy's own config of a cluster has of an extension's. */
+type Sizes<T> = Pick<T, Extract<keyof T, `${string}_size`>>;
 
 export interface LeastRequestMessage {
   readonly choice_count: Wrapped<number> | null;
+  readonly active_request_bias: Present;
+  readonly slow_start_config: Present;
+  readonly locality_lb_config: LocalityLbMessage | null;
+  readonly selection_method: number;
+}
+
+export interface RoundRobinMessage {
+  readonly slow_start_config: Present;
+  readonly locality_lb_config: LocalityLbMessage | null;
+}
+
+export interface RandomMessage {
+  readonly locality_lb_config: LocalityLbMessage | null;
 }
 
 export interface AssignmentMessage {
   readonly cluster_name: string;
   readonly endpoints: readonly LocalityMessage[];
-  readonly policy: { readonly overprovisioning_factor: Wrapped<number> | null } | null;
+  readonly policy: {
+    readonly drop_overloads: readonly Present[];
+    readonly overprovisioning_factor: Wrapped<number> | null;
+    readonly endpoint_stale_after: Present;
+  } | null;
 }
 
 export interface LocalityMessage {
@@ -95,6 +147,7 @@ export interface LocalityMessage {
   readonly lb_endpoints: readonly EndpointMessage[];
   readonly load_balancing_weight: Wrapped<number> | null;
   readonly priority: number;
+  readonly leds_cluster_locality_config: Present;
 }
 
 export interface EndpointMessage {
@@ -202,6 +255,8 @@ export const clusterType = schema.message<ClusterMessage>("envoy.cluster.Cluster
 export const ringHashType = schema.message<RingHashMessage>("envoy.cluster.RingHash");
 export const maglevType = schema.message<MaglevMessage>("envoy.cluster.Maglev");
 export const leastRequestType = schema.message<LeastRequestMessage>("envoy.cluster.LeastRequest");
+export const roundRobinType = schema.message<RoundRobinMessage>("envoy.cluster.RoundRobin");
+export const randomType = schema.message<RandomMessage>("envoy.cluster.Random");
 export const assignmentType = schema.message<AssignmentMessage>("envoy.endpoint.ClusterLoadAssignment");
 export const listenerType = schema.message<ListenerMessage>("envoy.listener.Listener");
 export const tcpProxyType = schema.message<TcpProxyMessage>("envoy.listener.TcpProxy");

@@ -45,6 +45,8 @@ export interface Assignment {
   readonly localities: readonly LocalityEndpoints[];
   /** In percent: a locality counts in full while this × its share of usable endpoints is at least 100. */
   readonly overprovisioning: number;
+  /** What it asks for and does not get, for people. */
+  readonly unhonoured: readonly string[];
 }
 
 export interface Cluster {
@@ -56,6 +58,8 @@ export interface Cluster {
   readonly choice: Choice | undefined;
   /** What asks for that choice, for people: `lbPolicy`, or the extensions that are named instead. */
   readonly policy: string;
+  /** What its settings ask for and do not get, for people. */
+  readonly unhonoured: readonly string[];
   /** `undefined` where the control plane gives none. */
   readonly maxConnections: number | undefined;
   /** The name of its assignment; "" where it is not of type EDS. */

@@ -28,6 +28,7 @@ export function unhonoured(targets: Iterable<Target>, resources: Resources): str
     if ((cluster.panicThreshold ?? defaultPanic) > 0 && assignment && hasUnusable(assignment)) {
       note("healthy_panic_threshold is not honoured, unhealthy endpoints are never chosen", name);
     }
+    for (const what of assignment?.unhonoured ?? []) note(what, name);
   }
   return [...notes].map(([what, names]) => `${what}: ${list([...names].sort())}`).sort();
 }
@@ -45,6 +46,7 @@ function notesOf(cluster: Cluster, resources: Resources, note: Note): void {
   if (choice?.kind === "leastRequest" && choice.choices > mostChoices) {
     note(`choice_count is honoured up to ${mostChoices}`, `${name} (${choice.choices})`);
   }
+  for (const what of cluster.unhonoured) note(what, name);
   if (cluster.transport !== "") note("dialled in the clear, not wrapped", `${name} (${cluster.transport})`);
   if (cluster.transportMatches.length > 0) {
     note(

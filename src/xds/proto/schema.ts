@@ -15,7 +15,8 @@ export interface MessageType<T extends object> {
   encode(message: Partial<T>): Uint8Array;
   /**
    * Reads a message; a field that is not on the wire has its default value (a message: `null`), and an enum is its number, known
-   * or not. There should be no 64-bit fields: they are objects (Long).
+   * or not. A 64-bit field is an object (Long), or a
+   * number: the text of either says how much it is.
    *
    * @param bytes `bytes` fields are views into it, not copies
    * @throws {Error} where the bytes are no such message; without the field's name, for the wire has none
