@@ -47,15 +47,6 @@ export interface Change<V> {
 
 const bitsPerLevel = 5;
 
-/** A 32-bit hash of a text: FNV-1a over its UTF-16 units, then MurmurHash3's finaliser to spread the bits. */
-export function hashText(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return hash ^ (hash >>> 16);
-}
-
 /** The bit of a hash at a level; `shift` is 0 at the root and grows by `bitsPerLevel`. */
 function bitOf(hash: number, shift: number): number {
   return 1 << ((hash >>> shift) & 31);

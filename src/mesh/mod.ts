@@ -25,4 +25,4 @@ export {
   vipKey,
 } from "./snapshot.ts";
 export { sameContents } from "./_equal.ts";
-export { hashText } from "./_trie.ts";
+export { hashText } from "./hash_text.ts";

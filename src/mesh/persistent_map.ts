@@ -5,13 +5,13 @@ import {
   changesBetween,
   type Edit,
   findLeaf,
-  hashText,
   insertLeaf,
   type Leaf,
   leavesOf,
   type Node,
   removeLeaf,
 } from "./_trie.ts";
+import { hashText } from "./hash_text.ts";
 
 export type { Change };
 

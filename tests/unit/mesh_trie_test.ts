@@ -1,6 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { hashText, insertLeaf, type Node, removeLeaf } from "../../src/mesh/_trie.ts";
+import { insertLeaf, type Node, removeLeaf } from "../../src/mesh/_trie.ts";
+import { hashText } from "../../src/mesh/mod.ts";
 import { randomFrom } from "./_random.ts";
 
 /** A node as nested lists of keys: what two tries of one shape have in common. */
@@ -49,17 +50,4 @@ describe("a trie", () => {
       }
     });
   }
-});
-
-describe("hashText", () => {
-  it("spreads keys that differ little over all bits", () => {
-    const counts = Array.from({ length: 32 }, () => 0);
-    const total = 4096;
-    for (let i = 0; i < total; i++) {
-      const hash = hashText(`cluster//Pod/shop/web-${i}`);
-      counts.forEach((_, bit) => counts[bit] += (hash >>> bit) & 1);
-    }
-    // Five standard deviations of a fair coin: 5 × √4096 / 2 = 160.
-    counts.forEach((count, bit) => assert.ok(Math.abs(count - total / 2) < 160, `bit ${bit}: ${count}`));
-  });
 });
