@@ -9,7 +9,7 @@ import { assignment, cluster, http, listener, locality, routes, tcp } from "./_a
 
 /** A frontend `address:port` called so, served by a cluster. */
 function frontend(address: string, port: number, name: string, to = "web"): ServedFrontend {
-  const target = { weighted: false, clusters: [{ name: to, weight: 1 }] };
+  const target = { weighted: false, clusters: [{ name: to, weight: 1 }], hashes: [] };
   const served = { tiers: [], choice: randomChoice, connectionLimit: null };
   return { address, port, name, target, targetKey: targetKey(target), served };
 }

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import {
   type AssignmentMessage,
   assignmentType,
+  type HashPolicyMessage,
   type LeastRequestMessage,
   leastRequestType,
   type MaglevMessage,
@@ -18,7 +19,18 @@ import {
 } from "../../src/xds/ads/messages.ts";
 import { readRecordings, streamsDirectory } from "../kit/streams.ts";
 import { converse } from "./_ads_conversation.ts";
-import { assignment, cluster, encode, listener, locality, type Parts, tcp, urls } from "./_ads_messages.ts";
+import {
+  assignment,
+  cluster,
+  encode,
+  http,
+  listener,
+  locality,
+  type Parts,
+  routes,
+  tcp,
+  urls,
+} from "./_ads_messages.ts";
 import { adsReplay } from "./_xds_replay_modes.ts";
 
 type ClusterParts = NonNullable<Parameters<typeof cluster>[1]>;
@@ -318,4 +330,54 @@ describe("xds ads: what istiod sends for every cluster makes no noise", () => {
       assert.deepEqual([...seen].sort(), kinds);
     });
   }
+});
+
+describe("xds ads: what the kernel cannot hash is said", () => {
+  const [header, cookie] = [{ header: {} }, { cookie: {} }];
+
+  it("of routes, where a cluster hashes at all", async () => {
+    const talk = converse();
+    talk.open();
+    await talk.send(
+      "cds",
+      "1",
+      cluster("ring", { lb_policy: ringHash }),
+      cluster("any", { lb_policy: random }),
+    );
+    await talk.send("eds", "1", assignment("ring", "10.0.0.1:1"), assignment("any", "10.0.0.2:1"));
+    await talk.send("lds", "1", listener("l", "0.0.0.0:80", [http("80")]));
+    const to = (cluster: string, ...hash_policy: Parts<HashPolicyMessage>[]) => [
+      { match: { prefix: "/" }, route: { cluster, hash_policy } },
+    ];
+    await talk.send(
+      "rds",
+      "1",
+      routes("80", {
+        "10.96.0.1": to("ring", cookie, header),
+        "10.96.0.2": to("any", header),
+        "10.96.0.3": to("ring", {}),
+      }),
+    );
+    assert.equal(talk.served["10.96.0.1:80"], "10.0.0.1:1");
+    assert.deepEqual(talk.protocol.notes, [
+      "hash_policy by header, cookie is not honoured, the client's address is hashed: ring",
+    ]);
+  });
+
+  it("of TCP proxies", async () => {
+    const talk = converse();
+    talk.open();
+    await talk.send("cds", "1", cluster("table", { lb_policy: maglev }));
+    await talk.send("eds", "1", assignment("table", "10.0.0.1:1"));
+    const hashing = (number: number, part: "source_ip" | "filter_state") =>
+      listener(`l${number}`, `10.96.0.${number}:80`, [
+        tcp({ cluster: "table", hash_policy: [{ [part]: {} }] }),
+      ]);
+    await talk.send("lds", "1", hashing(1, "source_ip"));
+    assert.deepEqual(talk.protocol.notes, []);
+    await talk.send("lds", "2", hashing(1, "source_ip"), hashing(2, "filter_state"));
+    assert.deepEqual(talk.protocol.notes, [
+      "hash_policy by filter_state is not honoured, the client's address is hashed: table",
+    ]);
+  });
 });

@@ -100,10 +100,11 @@ function tcpActionOf(message: TcpProxyMessage): ChainAction {
   const [policy] = message.hash_policy;
   const hash = policy?.source_ip ? "sourceIp" : policy?.filter_state ? "filterState" : "";
   const tunnel = message.tunneling_config !== null;
-  return { kind: "tcp", target: tcpTargetOf(message), hash, tunnel };
+  const hashes = hash === "filterState" ? ["filter_state"] : [];
+  return { kind: "tcp", target: { ...tcpTargetOf(message), hashes }, hash, tunnel };
 }
 
-function tcpTargetOf({ cluster, weighted_clusters }: TcpProxyMessage): Target {
+function tcpTargetOf({ cluster, weighted_clusters }: TcpProxyMessage): Omit<Target, "hashes"> {
   if (weighted_clusters === null) {
     if (cluster === "") throw new ResourceError("a TCP proxy names no cluster");
     return { weighted: false, clusters: [{ name: cluster, weight: 1 }] };

@@ -2,6 +2,7 @@
 
 import { ResourceError } from "../resource_error.ts";
 import {
+  type HashPolicyMessage,
   type RouteConfigurationMessage,
   routeConfigurationType,
   type RouteMatchMessage,
@@ -43,6 +44,7 @@ function virtualHostOf({ name, domains, routes, matcher }: VirtualHostMessage): 
 }
 
 function targetOf({ name, route }: RouteMessage): Target | undefined {
+  const hashes = hashesOf(route?.hash_policy ?? []);
   const weighted = route?.weighted_clusters?.clusters;
   if (weighted !== undefined) {
     const clusters = weighted.map(({ name, weight }) => ({ name, weight: weight?.value ?? 0 }));
@@ -50,9 +52,17 @@ function targetOf({ name, route }: RouteMessage): Target | undefined {
     if (clusters.every(({ weight }) => weight === 0)) {
       throw new ResourceError(`the weights of route ${name} add up to 0`);
     }
-    return { weighted: true, clusters };
+    return { weighted: true, clusters, hashes };
   }
-  return route?.cluster ? { weighted: false, clusters: [{ name: route.cluster, weight: 1 }] } : undefined;
+  return route?.cluster
+    ? { weighted: false, clusters: [{ name: route.cluster, weight: 1 }], hashes }
+    : undefined;
+}
+
+/** What is hashed besides the client's address, each once. */
+function hashesOf(policies: readonly HashPolicyMessage[]): string[] {
+  const parts = ["header", "cookie", "query_parameter", "filter_state"] as const;
+  return parts.filter((part) => policies.some((policy) => policy[part] !== null));
 }
 
 /** Every request, whatever is in it. */

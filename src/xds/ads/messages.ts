@@ -219,6 +219,13 @@ export interface VirtualHostMessage {
   readonly matcher: Present;
 }
 
+export interface HashPolicyMessage {
+  readonly header: Present;
+  readonly cookie: Present;
+  readonly query_parameter: Present;
+  readonly filter_state: Present;
+}
+
 export interface RouteMessage {
   readonly name: string;
   readonly match: RouteMatchMessage | null;
@@ -227,6 +234,7 @@ export interface RouteMessage {
     readonly weighted_clusters: {
       readonly clusters: readonly { readonly name: string; readonly weight: Wrapped<number> | null }[];
     } | null;
+    readonly hash_policy: readonly HashPolicyMessage[];
   } | null;
   readonly redirect: Present;
   readonly direct_response: Present;

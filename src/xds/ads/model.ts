@@ -83,6 +83,8 @@ export interface Target {
   /** Written as weighted clusters, be it only one. */
   readonly weighted: boolean;
   readonly clusters: readonly { readonly name: string; readonly weight: number }[];
+  /** What a consistent policy is to hash besides the client's address, in the words of xDS. */
+  readonly hashes: readonly string[];
 }
 
 /** What a filter chain does with a connection. */

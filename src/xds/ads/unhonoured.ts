@@ -18,6 +18,7 @@ export function unhonoured(targets: Iterable<Target>, resources: Resources): str
   const note = (what: string, name: string) => notes.set(what, (notes.get(what) ?? new Set()).add(name));
   for (const target of targets) {
     for (const { name } of target.clusters) names.add(name);
+    notesOfHash(target, resources, note);
     notesOfMix(target, resources, note);
   }
   for (const name of names) {
@@ -53,6 +54,16 @@ function notesOf(cluster: Cluster, resources: Resources, note: Note): void {
       "transport_socket_matches is not honoured, every endpoint is dialled in the clear",
       `${name} (${cluster.transportMatches.join(", ")})`,
     );
+  }
+}
+
+/** The kernel sees a client and no request. */
+function notesOfHash(target: Target, { clusters }: Resources, note: Note): void {
+  if (target.hashes.length === 0) return;
+  for (const { name } of target.clusters) {
+    const choice = clusters.get(name)?.value.choice;
+    if (choice?.kind !== "ringHash" && choice?.kind !== "maglev") continue;
+    note(`hash_policy by ${target.hashes.join(", ")} is not honoured, the client's address is hashed`, name);
   }
 }
 
