@@ -1,18 +1,15 @@
 /** What nearness costs a connection, and how exactly weights are kept. */
 
 import type { Shim } from "../ffi/mod.ts";
-import {
-  type DesiredEndpoint,
-  type DesiredService,
-  type DesiredTier,
-  nearestTier,
-} from "../src/dataplane/mod.ts";
+import { nearestTier } from "../src/dataplane/mod.ts";
+import { directService, directTier } from "./direct_service.ts";
 import type { BenchmarkOptions, Figure } from "./figure.ts";
 import type { Timing } from "./load.ts";
-import { addressOf, servicePort, targetPort } from "./mesh.ts";
+import { servicePort } from "./mesh.ts";
 import { flatten, median, medianRatio } from "./statistics.ts";
 import { createWorld, type World } from "./world.ts";
 
+/** A mesh file reaches 7 tiers: six scopes, each of which agrees or not. */
 const tiers = 12;
 const perTier = 20;
 const weights = [1, 2, 3, 4];
@@ -20,57 +17,21 @@ const picks = 1_000_000;
 
 const vips = { many: "10.200.0.1", one: "10.200.0.2", weighted: "10.200.0.3" };
 
-/** Made directly, as a mesh file reaches 7 tiers: six scopes, each of which agrees or not. */
-function serviceOf(name: string, vip: string, tiers: readonly DesiredTier[]): DesiredService {
-  const service = `bench/${name}`;
-  const key = `${service}|${servicePort}|4`;
-  const target = { kind: "servicePort", key } as const;
-  return {
-    service,
-    servicePorts: [{
-      key,
-      service,
-      port: servicePort,
-      family: 4,
-      mapped: tiers.reduce((sum, { endpoints }) => sum + endpoints.length, 0),
-      tiers,
-      choice: { kind: "random" },
-      connectionLimit: null,
-    }],
-    frontends: [
-      { address: vip, port: 0, protocol: 0, target: { kind: "unlisted" } },
-      { address: vip, port: servicePort, protocol: 6, target },
-      { address: vip, port: servicePort, protocol: 17, target },
-    ],
-    excluded: [],
-    left: null,
-  };
-}
-
-/** @param first of the addresses */
-function tierOf(rank: number, first: number, weights: readonly number[]): DesiredTier {
-  const endpoints = weights.map((weight, i): DesiredEndpoint => {
-    const address = addressOf(first + i);
-    return { key: `${address}|${targetPort}`, uid: address, address, port: targetPort, weight };
-  });
-  return { rank, endpoints, portless: 0 };
-}
-
 const equal = Array.from({ length: perTier }, () => 1);
 
 export async function choiceFigures(shim: Shim, options: BenchmarkOptions): Promise<Figure[]> {
   await using world = await createWorld(shim, options.say);
   const { datapath } = world.agent;
-  const all = Array.from({ length: tiers }, (_, i) => tierOf(tiers - 1 - i, i * perTier, equal));
+  const all = Array.from({ length: tiers }, (_, i) => directTier(tiers - 1 - i, i * perTier, equal));
   const last = all[tiers - 1];
   await datapath.flush([
-    ["bench/many", serviceOf("many", vips.many, all)],
-    ["bench/one", serviceOf("one", vips.one, [last])],
-    ["bench/weighted", serviceOf("weighted", vips.weighted, [tierOf(0, 0, weights)])],
+    ["bench/many", directService("many", vips.many, all)],
+    ["bench/one", directService("one", vips.one, [last])],
+    ["bench/weighted", directService("weighted", vips.weighted, [directTier(0, 0, weights)])],
   ]);
   // Tier by tier the nearest one goes, as when health or failures empty it.
   for (let first = 1; first < tiers; first++) {
-    await datapath.flush([["bench/many", serviceOf("many", vips.many, all.slice(first))]]);
+    await datapath.flush([["bench/many", directService("many", vips.many, all.slice(first))]]);
   }
   await datapath.settle();
   return [await tierFigure(world, options), await weightFigure(world, options)];

@@ -13,6 +13,7 @@ import { bpfBenchmark } from "./bpf_benchmark.ts";
 import { connectBenchmark } from "./connect_benchmark.ts";
 import { localityBenchmark } from "./locality_benchmark.ts";
 import { memoryBenchmark } from "./memory_benchmark.ts";
+import { policiesBenchmark } from "./policies_benchmark.ts";
 import { programmingBenchmark } from "./programming_benchmark.ts";
 import { recordsBenchmark } from "./records_benchmark.ts";
 import { outputDirectory } from "./tools.ts";
@@ -24,6 +25,7 @@ const benchmarks: readonly Benchmark[] = [
   memoryBenchmark,
   recordsBenchmark,
   localityBenchmark,
+  policiesBenchmark,
   adsBenchmark,
 ];
 
