@@ -65,6 +65,7 @@ export class KernelMap<K, V> implements Disposable {
   readonly value: Codec<V>;
   readonly #keyView: DataView<ArrayBuffer>;
   readonly #valueView: DataView<ArrayBuffer>;
+  #maxEntries: number | undefined;
 
   constructor(readonly shim: Shim, readonly fd: number, shape: Shape<K, V>) {
     this.name = shape.name;
@@ -181,6 +182,11 @@ export class KernelMap<K, V> implements Disposable {
       if (result === 1) return;
       token = next;
     }
+  }
+
+  /** Elements that it has room for. */
+  get maxEntries(): number {
+    return this.#maxEntries ??= this.info().maxEntries;
   }
 
   /** What the kernel knows of the map. */

@@ -8,7 +8,6 @@ import {
   hookStatuses,
   type PinPaths,
   roomForLimits,
-  socketSizesOf,
 } from "../dataplane/mod.ts";
 import { type NodeFinder, type Place, placeOn } from "../locality/mod.ts";
 import type { StatusResponse } from "../observe/api.ts";
@@ -127,7 +126,7 @@ export function fullMaps(
       `map records is nearly full: ${pool.used} of ${slots} slots, and may not grow: raise --max-records`,
     );
   }
-  const { connectionLimits } = socketSizesOf(sockets);
+  const connectionLimits = sockets.connectionLimits.maxEntries;
   const limits = applied.limits.byId.size;
   if (limits >= connectionLimits * nearlyFull) {
     full.set(

@@ -103,7 +103,8 @@ export function createController(options: ControllerOptions): Controller {
   function servicesToFlush({ snapshot, place, aside }: CompileInput): Map<ServiceKey, ServiceChange> {
     if (!firstFlushDone) return new Map([...snapshot.services.keys()].map((key) => [key, "service"]));
     const changed = changedServices(applied, snapshot);
-    for (const key of new Set([...appliedAside.keys(), ...aside.keys()])) {
+    const setAside = aside === appliedAside ? [] : new Set([...appliedAside.keys(), ...aside.keys()]);
+    for (const key of setAside) {
       const isSame = appliedAside.get(key) === aside.get(key);
       if (!isSame && !changed.has(key) && snapshot.services.has(key)) changed.set(key, "members");
     }

@@ -312,8 +312,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
   /** Limits do not move to a larger map: sockets refer to the one that is there. */
   function ensureLimits(): void {
     const { byId, idle } = state.applied.limits;
-    if (byId.size === 0) return;
-    const most = sockets.connectionLimits.info().maxEntries;
+    const most = sockets.connectionLimits.maxEntries;
     if (byId.size <= most) return;
     removeIdleLimits(sockets, state.applied.limits);
     if (byId.size <= most) return;

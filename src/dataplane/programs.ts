@@ -374,7 +374,7 @@ export function socketSizesOf(sockets: SocketMaps): SocketSizes {
   return {
     peers: mapInfo(sockets.peers.shim, sockets.peers.fd).maxEntries,
     flows: mapInfo(sockets.flows.shim, sockets.flows.fd).maxEntries,
-    connectionLimits: sockets.connectionLimits.info().maxEntries,
+    connectionLimits: sockets.connectionLimits.maxEntries,
   };
 }
 

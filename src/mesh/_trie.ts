@@ -160,6 +160,10 @@ export function* changesBetween<V>(
   }];
   for (let pair = stack.pop(); pair !== undefined; pair = stack.pop()) {
     const { a, b, shift } = pair;
+    if (a?.kind === "leaf" && b?.kind === "leaf" && a.key === b.key) {
+      if (a.value !== b.value) yield { key: a.key, before: a.value, after: b.value };
+      continue;
+    }
     if (a?.kind !== "branch" && b?.kind !== "branch") {
       yield* changesOfFew(fewLeavesOf(a), fewLeavesOf(b));
       continue;
@@ -168,8 +172,9 @@ export function* changesBetween<V>(
     while (bits !== 0) {
       const bit = bits & -bits;
       bits ^= bit;
-      const [childA, childB] = [childOf(a, bit, shift), childOf(b, bit, shift)];
-      if (childA !== childB) stack.push({ a: childA, b: childB, shift: shift + bitsPerLevel });
+      const childOfA = childOf(a, bit, shift);
+      const childOfB = childOf(b, bit, shift);
+      if (childOfA !== childOfB) stack.push({ a: childOfA, b: childOfB, shift: shift + bitsPerLevel });
     }
   }
 }

@@ -164,7 +164,7 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
     if (record.held.size === 0) record.held = accepted;
     else for (const [name, resource] of accepted) record.held.set(name, resource);
     for (const rejection of refused) record.rejected.set(rejection.name, rejection);
-    record.untold = new Set();
+    if (record.untold.size > 0) record.untold = new Set();
     record.version = envelope.version;
     record.took = { decodeMs: decoded - began, storeMs: performance.now() - decoded };
     return refused;
