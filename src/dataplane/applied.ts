@@ -48,8 +48,6 @@ export interface AppliedServicePort {
   /** As they were planned; only a plan of the whole service changes them. */
   readonly choice: Choice;
   readonly connectionLimit: ConnectionLimit | null;
-  /** The limit's id; 0: none. */
-  readonly limit: number;
 }
 
 /** The rank that connections go to: the highest of which there is anybody. */

@@ -32,7 +32,7 @@ export interface FoundServicePort {
   readonly flags: number;
   readonly choices: number;
   readonly mapped: boolean;
-  /** As in `AppliedServicePort`. */
+  /** The limit's id; 0: none. */
   readonly limit: number;
   /** `null` also where it is damaged. */
   readonly tier: FoundTier | null;

@@ -1,22 +1,11 @@
 /** Service ports whose endpoints are chosen in some way, served by a data path in this process. */
 
 import assert from "node:assert/strict";
-import { closeFd, openDirectory, openShim, workload } from "../../ffi/mod.ts";
-import { detachAll } from "../../src/agent/mod.ts";
-import { probePublishThreads } from "../../src/agent/publish_threads.ts";
-import {
-  type Datapath,
-  defaultSizes,
-  defaultSocketSizes,
-  type DesiredService,
-  openDatapath,
-  pinPaths,
-  probeFeatures,
-} from "../../src/dataplane/mod.ts";
-import { bpffsPath } from "../../src/host/mod.ts";
+import { openShim, workload } from "../../ffi/mod.ts";
+import type { DesiredService } from "../../src/dataplane/mod.ts";
 import { type Choice, familyOf } from "../../src/mesh/mod.ts";
-import { defaultWatermarks } from "../../src/records/mod.ts";
 import { createTestNet, type TestNet } from "../kit/mod.ts";
+import { createDatapathPlace } from "./_datapath.ts";
 
 export const port = 80;
 
@@ -76,27 +65,11 @@ export async function createChosenWorld(): Promise<ChosenWorld> {
   const shim = stack.use(openShim());
   const servers = Object.fromEntries([..."abcd"].map((name) => [name, [8080]]));
   const net = stack.use(await createTestNet({ servers }));
-  const cgroup = { fd: openDirectory(shim, net.cgroup.path), id: net.cgroup.id };
-  stack.defer(() => closeFd(shim, cgroup.fd));
-  const paths = pinPaths(`${bpffsPath}/${net.id}-chosen`);
-  Deno.mkdirSync(paths.root, { mode: 0o700 });
-  const publishThreads = await probePublishThreads(shim);
-  const open = (): Datapath =>
-    openDatapath(shim, {
-      paths,
-      sizes: { ...defaultSizes, endpoints: smallMap },
-      socketSizes: defaultSocketSizes,
-      cgroup,
-      features: probeFeatures(shim),
-      publishThreads,
-      watermarks: defaultWatermarks,
-      maxRecords: defaultSizes.records,
-    });
+  const { open } = stack.use(await createDatapathPlace(shim, net, "chosen", { endpoints: smallMap }));
   let datapath = open();
   stack.defer(async () => {
     await datapath.settle();
     datapath.close();
-    detachAll(shim, paths);
   });
   const served = new Map<string, DesiredService>();
   const serve = async (vip: string, weights: Weights, choice: Choice) => {

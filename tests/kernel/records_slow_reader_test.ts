@@ -1,32 +1,15 @@
 import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import {
-  ArrayMap,
-  closeFd,
-  type Codec,
-  hasHelper,
-  openDirectory,
-  openShim,
-  payload,
-  type Shim,
-} from "../../ffi/mod.ts";
-import { detachAll } from "../../src/agent/mod.ts";
-import { probePublishThreads } from "../../src/agent/publish_threads.ts";
+import { ArrayMap, type Codec, hasHelper, openShim, payload, type Shim } from "../../ffi/mod.ts";
 import {
   type Datapath,
-  defaultSizes,
-  defaultSocketSizes,
   type DesiredService,
   type LoadedPrograms,
   loadPrograms,
   nearestTier,
-  openDatapath,
-  pinPaths,
-  probeFeatures,
 } from "../../src/dataplane/mod.ts";
 import { attachPrograms } from "../../src/dataplane/programs.ts";
-import { bpffsPath } from "../../src/host/mod.ts";
-import { classOf, defaultWatermarks } from "../../src/records/mod.ts";
+import { classOf } from "../../src/records/mod.ts";
 import {
   at,
   buildSlowReader,
@@ -37,6 +20,7 @@ import {
   patience,
   type TestNet,
 } from "../kit/mod.ts";
+import { createDatapathPlace } from "./_datapath.ts";
 
 /** tests/kit/bpf/slow_reader.h */
 interface SlowReader {
@@ -104,25 +88,11 @@ async function createSlowWorld(shimOf: (shim: Shim) => Shim): Promise<SlowWorld>
   const shim = shimOf(stack.use(openShim()));
   const servers = Object.fromEntries([..."abcdefgh"].map((name) => [name, [8080]]));
   const net = stack.use(await createTestNet({ servers }));
-  const cgroup = { fd: openDirectory(shim, net.cgroup.path), id: net.cgroup.id };
-  stack.defer(() => closeFd(shim, cgroup.fd));
-  const paths = pinPaths(`${bpffsPath}/${net.id}-slow`);
-  Deno.mkdirSync(paths.root, { mode: 0o700 });
-  const features = probeFeatures(shim);
-  const datapath = openDatapath(shim, {
-    paths,
-    sizes: defaultSizes,
-    socketSizes: defaultSocketSizes,
-    cgroup,
-    features,
-    publishThreads: await probePublishThreads(shim),
-    watermarks: defaultWatermarks,
-    maxRecords: defaultSizes.records,
-  });
-  stack.defer(() => {
-    datapath.close();
-    detachAll(shim, paths);
-  });
+  const { open, options: { features, cgroup, paths } } = stack.use(
+    await createDatapathPlace(shim, net, "slow"),
+  );
+  const datapath = open();
+  stack.defer(() => datapath.close());
   const serve = async (vip: string, servers: string) => {
     const service = desired(net, vip, servers);
     await datapath.flush([[service.service, service]]);

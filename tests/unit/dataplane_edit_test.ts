@@ -59,19 +59,24 @@ function setAside(...members: readonly Workload[]): Aside {
 
 const many = Array.from({ length: 40 }, (_, i) => member(i));
 
+/** For all members of the largest service. */
+const room = { sizes: { endpoints: 16_384 } };
+
 describe("a change of one member", () => {
   let host: DatapathHost;
   let datapath: Datapath;
 
-  beforeEach(() => {
+  const begin = () => {
     host = createDatapathHost();
-    datapath = host.open({ sizes: { endpoints: 16_384 } });
-  });
-  afterEach(async () => {
+    datapath = host.open(room);
+  };
+  const end = async () => {
     await datapath.settle();
     datapath.close();
     host[Symbol.dispose]();
-  });
+  };
+  beforeEach(begin);
+  afterEach(end);
 
   async function start(members: readonly Workload[]): Promise<CompileInput> {
     const input = inputOf(members);
@@ -106,7 +111,7 @@ describe("a change of one member", () => {
   /** What a fresh agent would have put into the kernel. */
   async function servedAnew({ snapshot, aside }: CompileInput): Promise<unknown> {
     using fresh = createDatapathHost();
-    const other = fresh.open({ sizes: { endpoints: 16_384 } });
+    const other = fresh.open(room);
     await other.flush([[key, compileService(snapshot, key, place, { aside: aside.get(key) })]]);
     await other.settle();
     const served = servedBy(other);
@@ -172,10 +177,8 @@ describe("a change of one member", () => {
   it("costs the same number of writes in a service of 20 and of 10,000", async () => {
     const writes: number[][] = [];
     for (const size of [20, 10_000]) {
-      datapath.close();
-      host[Symbol.dispose]();
-      host = createDatapathHost();
-      datapath = host.open({ sizes: { endpoints: 16_384 } });
+      await end();
+      begin();
       // One less than the record's room, so that one more needs no other.
       const members = Array.from({ length: size - 1 }, (_, i) => member(2 * i));
       const before = await start(members);
@@ -190,10 +193,8 @@ describe("a change of one member", () => {
   it("costs the same number of writes where another tier of 20 or of 10,000 takes over", async () => {
     const writes: number[][] = [];
     for (const size of [20, 10_000]) {
-      datapath.close();
-      host[Symbol.dispose]();
-      host = createDatapathHost();
-      datapath = host.open({ sizes: { endpoints: 16_384 } });
+      await end();
+      begin();
       const farAway = Array.from({ length: size }, (_, i) => member(2 * i + 1));
       const before = await start([member(0), ...farAway]);
       const left = edited(before, { removeWorkloads: ["w0"] });
@@ -247,7 +248,7 @@ describe("a change of one member", () => {
     await datapath.attach();
     const first = indexes();
     datapath.close();
-    datapath = host.open({ sizes: { endpoints: 16_384 } });
+    datapath = host.open(room);
     assert.ok(datapath.tookOver);
     await datapath.flush([[key, compileService(snapshot, key, place)]]);
     assert.deepEqual(indexes(), first);

@@ -54,7 +54,8 @@ describe("limits of connections", () => {
 
   /** The limit that a service names. */
   const limitOf = (n: number) => {
-    const [{ limit: id }] = datapath.applied.services.get(`shop/s${n}`)!.servicePorts.values();
+    const [port] = datapath.applied.services.get(`shop/s${n}`)!.servicePorts.values();
+    const { limit: id } = datapath.maps!.services.lookup(port.id)!;
     const { activeConnections, connectionLimits } = datapath.sockets;
     const { cluster } = datapath.applied.limits.byId.get(id)!;
     return { id, cluster, word: connectionLimits.lookup(id), active: activeConnections.lookup(id) };

@@ -14,6 +14,7 @@ import type { Draft } from "./draft.ts";
 import { newEndpoint, retire } from "./endpoints.ts";
 import { editRows, withRows } from "./rows.ts";
 import { headOf } from "./layout.ts";
+import { limitIdOf } from "./limits.ts";
 import { editInPlace, planTier, tierWord, writeServicePort } from "./tier.ts";
 
 /**
@@ -89,12 +90,12 @@ function planPort(draft: Draft, { port, mapped, ranks, tiers: edits }: PortEdit)
   const tiers = edits.map((edit) =>
     planTierEdit(draft, port, edit, rows, edit.rank === before && before !== after)
   );
-  const head = headOf(port.choice);
+  const head = { ...headOf(port.choice), limit: limitIdOf(draft.applied, port.connectionLimit) };
   writeServicePort(
     draft,
     port.id,
-    { ...head, limit: port.limit, tier: tierWord(nearestTier(port), port.mapped > 0) },
-    { ...head, limit: port.limit, tier: tierWord(tierAfter(port, tiers, after), mapped > 0) },
+    { ...head, tier: tierWord(nearestTier(port), port.mapped > 0) },
+    { ...head, tier: tierWord(tierAfter(port, tiers, after), mapped > 0) },
   );
   return { port, mapped, ranks, tiers };
 }

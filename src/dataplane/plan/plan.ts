@@ -210,7 +210,6 @@ function planServicePort(
     port.tiers.map(({ rank, endpoints, portless }) => [rank, endpoints.length + portless]),
   );
   const { choice, connectionLimit } = port;
-  const limit = limitIdOf(draft.applied, connectionLimit);
   if (choice.kind === "leastRequest") draft.countsConnections = true;
   const tiers = planTiers(draft, previous?.port, kept, port);
   if (previous && !kept) releaseServicePort(draft, previous.port);
@@ -218,13 +217,18 @@ function planServicePort(
     draft,
     id,
     kept && {
-      ..."choice" in kept ? headOf(kept.choice) : { flags: kept.flags, choices: kept.choices },
-      limit: kept.limit,
+      ..."choice" in kept
+        ? { ...headOf(kept.choice), limit: limitIdOf(draft.applied, kept.connectionLimit) }
+        : { flags: kept.flags, choices: kept.choices, limit: kept.limit },
       tier: tierWord(servingTier(kept), Boolean(kept.mapped)),
     },
-    { ...headOf(choice), limit, tier: tierWord(nearestTier({ ranks, tiers }), port.mapped > 0) },
+    {
+      ...headOf(choice),
+      limit: limitIdOf(draft.applied, connectionLimit),
+      tier: tierWord(nearestTier({ ranks, tiers }), port.mapped > 0),
+    },
   );
-  return { id, mapped: port.mapped, ranks, tiers, choice, connectionLimit, limit };
+  return { id, mapped: port.mapped, ranks, tiers, choice, connectionLimit };
 }
 
 /** Places the endpoints of all tiers, and brings the records to them: each tier takes the one that most of its endpoints are in. */
