@@ -154,6 +154,11 @@ describe("xds ads: what a cluster asks for and does not get is named", () => {
     ["hash_balance_factor of RingHash", ofRingHash({ consistent_hashing_lb_config: factor }), balance],
     ["the deprecated one", ofRingHash(factor), balance],
     ["use_hostname_for_hashing of RingHash", ofRingHash({ use_hostname_for_hashing: true }), byName],
+    [
+      "hash_policy of Maglev",
+      ofMaglev({ consistent_hashing_lb_config: { hash_policy: [{}, { cookie: {}, header: {} }] } }),
+      "hash_policy by header, cookie is not honoured, the client's address is hashed",
+    ],
     ["hash_balance_factor of Maglev", ofMaglev({ consistent_hashing_lb_config: factor }), balance],
     [
       "policies that come before the first known one",

@@ -1,8 +1,8 @@
 /** RouteConfiguration → model. */
 
 import { ResourceError } from "../resource_error.ts";
+import { hashesOf } from "./hash_policy.ts";
 import {
-  type HashPolicyMessage,
   type RouteConfigurationMessage,
   routeConfigurationType,
   type RouteMatchMessage,
@@ -57,12 +57,6 @@ function targetOf({ name, route }: RouteMessage): Target | undefined {
   return route?.cluster
     ? { weighted: false, clusters: [{ name: route.cluster, weight: 1 }], hashes }
     : undefined;
-}
-
-/** What is hashed besides the client's address, each once. */
-function hashesOf(policies: readonly HashPolicyMessage[]): string[] {
-  const parts = ["header", "cookie", "query_parameter", "filter_state"] as const;
-  return parts.filter((part) => policies.some((policy) => policy[part] !== null));
 }
 
 /** Every request, whatever is in it. */

@@ -88,6 +88,7 @@ export interface ThresholdsMessage {
 export interface ConsistentHashingMessage {
   readonly use_hostname_for_hashing: boolean;
   readonly hash_balance_factor: Wrapped<number> | null;
+  readonly hash_policy: readonly HashPolicyMessage[];
 }
 
 interface LocalityLbMessage {
@@ -95,7 +96,7 @@ interface LocalityLbMessage {
   readonly locality_weighted_lb_config: Present;
 }
 
-export interface RingHashMessage extends ConsistentHashingMessage {
+export interface RingHashMessage extends Omit<ConsistentHashingMessage, "hash_policy"> {
   readonly minimum_ring_size: WrappedLong | null;
   readonly maximum_ring_size: WrappedLong | null;
   readonly consistent_hashing_lb_config: ConsistentHashingMessage | null;

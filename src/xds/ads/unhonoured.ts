@@ -1,6 +1,7 @@
 /** What clusters ask for and weft does not do: said aloud. */
 
 import { connectionLimitOf } from "./connection_limit.ts";
+import { hashNote } from "./hash_policy.ts";
 import type { Assignment, Cluster, Target } from "./model.ts";
 import { reasonToLeave } from "./reason_to_leave.ts";
 import type { Resources } from "./resources.ts";
@@ -57,13 +58,13 @@ function notesOf(cluster: Cluster, resources: Resources, note: Note): void {
   }
 }
 
-/** The kernel sees a client and no request. */
+/** What routes and TCP proxies ask for, where the cluster hashes. */
 function notesOfHash(target: Target, { clusters }: Resources, note: Note): void {
   if (target.hashes.length === 0) return;
   for (const { name } of target.clusters) {
     const choice = clusters.get(name)?.value.choice;
     if (choice?.kind !== "ringHash" && choice?.kind !== "maglev") continue;
-    note(`hash_policy by ${target.hashes.join(", ")} is not honoured, the client's address is hashed`, name);
+    note(hashNote(target.hashes), name);
   }
 }
 

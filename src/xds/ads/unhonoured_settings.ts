@@ -4,6 +4,7 @@
  */
 
 import { ResourceError } from "../resource_error.ts";
+import { hashesOf, hashNote } from "./hash_policy.ts";
 import type {
   AssignmentMessage,
   ClusterMessage,
@@ -59,12 +60,17 @@ function isLimit(limit: ThresholdsMessage["max_connections"] | undefined): boole
   return limit !== null && limit !== undefined && limit.value !== noLimit;
 }
 
+/** The deprecated fields of RingHash have no hash policy. */
+type HashingSettings =
+  & Omit<ConsistentHashingMessage, "hash_policy">
+  & Partial<Pick<ConsistentHashingMessage, "hash_policy">>;
+
 /** What policies can be told besides sizes; each has some of it. */
 export interface PolicySettings
   extends
     Partial<Pick<LeastRequestMessage, "active_request_bias" | "slow_start_config" | "selection_method">> {
   readonly zone_aware_lb_config?: object | null;
-  readonly hashing?: readonly (ConsistentHashingMessage | null | undefined)[];
+  readonly hashing?: readonly (HashingSettings | null | undefined)[];
 }
 
 /**
@@ -80,7 +86,9 @@ export function unhonouredOfPolicy(settings: PolicySettings): readonly string[] 
       throw new ResourceError(`hash_balance_factor is ${factor}, expected at least ${leastBalanceFactor}`);
     }
   }
+  const hashes = hashesOf(hashing.flatMap(({ hash_policy = [] }) => hash_policy));
   return notes({
+    [hashNote(hashes)]: hashes.length > 0,
     "active_request_bias is not honoured": isSet(settings.active_request_bias),
     "slow_start_config is not honoured, a new endpoint has its whole share at once": isSet(
       settings.slow_start_config,
