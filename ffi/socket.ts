@@ -1,4 +1,4 @@
-/** Sockets in a cgroup and network namespace of one's choosing: what probes and tests need. Blocking, with a time limit. */
+/** Sockets in a cgroup and network namespace of one's choosing, or marked before they are connected. */
 
 import { check } from "./kernel_error.ts";
 import { closeFd, type Shim } from "./shim.ts";
@@ -7,6 +7,9 @@ export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
+const SOCK_NONBLOCK = 0o4000;
+const EALREADY = 114;
+const EINPROGRESS = 115;
 
 /** An address as the shim takes it: 16 bytes of address (IPv4 as IPv4-mapped) and a port in host byte order. */
 export interface SocketAddress {
@@ -34,9 +37,11 @@ export interface SocketOptions {
   readonly netnsFd?: number;
   /** For each blocking call. @default 2000 */
   readonly timeoutMs?: number;
+  /** Calls return at once, whatever there is to wait for. @default false */
+  readonly nonBlocking?: boolean;
 }
 
-/** One socket; all calls block the thread, at most for the time limit. */
+/** One socket; all calls block the thread, at most for the time limit, unless it was opened otherwise. */
 export class Socket implements Disposable {
   constructor(readonly shim: Shim, readonly fd: number) {}
 
@@ -58,6 +63,18 @@ export class Socket implements Disposable {
 
   connect(to: SocketAddress): void {
     check(this.shim.call.weft_socket_connect(this.fd, pack(to)), "connect", "socket");
+  }
+
+  /**
+   * For a socket that does not block: begins to connect; called again, it tells how that stands.
+   *
+   * @returns whether it is connected
+   */
+  tryConnect(to: SocketAddress): boolean {
+    const result = this.shim.call.weft_socket_connect(this.fd, pack(to));
+    if (result === -EINPROGRESS || result === -EALREADY) return false;
+    check(result, "connect", "socket");
+    return true;
   }
 
   /** @param to where to; without it the peer */
@@ -92,8 +109,9 @@ export class Socket implements Disposable {
 
 /** Creates a socket; it belongs to the given cgroup and namespace for good, whoever uses it. */
 export function openSocket(shim: Shim, options: SocketOptions): Socket {
-  const { domain, type, cgroupFd = -1, netnsFd = -1, timeoutMs = 2000 } = options;
-  const fd = check(shim.call.weft_socket(cgroupFd, netnsFd, domain, type, 0), "create", "socket");
+  const { domain, type, cgroupFd = -1, netnsFd = -1, timeoutMs = 2000, nonBlocking = false } = options;
+  const kind = nonBlocking ? type | SOCK_NONBLOCK : type;
+  const fd = check(shim.call.weft_socket(cgroupFd, netnsFd, domain, kind, 0), "create", "socket");
   check(shim.call.weft_socket_timeout(fd, timeoutMs), "set the time limit of", "socket");
   return new Socket(shim, fd);
 }

@@ -8,6 +8,7 @@ import {
   type Controller,
   createController,
   type Datapath,
+  exempt,
   foreignLayouts,
   haveSize,
   openDatapath,
@@ -26,6 +27,7 @@ import type { Logger } from "../observe/log.ts";
 import type { OutlierSettings } from "../outlier_detection/mod.ts";
 import { agentStatus } from "./agent_status.ts";
 import { detachAll } from "./detach.ts";
+import { createDial } from "./dial.ts";
 import type { AgentOptions } from "./options.ts";
 import { probePublishThreads } from "./publish_threads.ts";
 import { openFailures, type Outliers, watchOutliers } from "./outliers.ts";
@@ -196,7 +198,11 @@ export async function runAgent(
       newest = snapshot;
       (outliers ?? controller).submit(snapshot);
     };
-    const following = source.follow(submit, signal);
+    const following = source.follow(
+      submit,
+      signal,
+      createDial(shim, (fd) => exempt(shim, datapath.sockets, fd)),
+    );
     await Promise.race([ended, following, began.promise]);
     await Promise.race([ended, following]);
     refusals?.read();

@@ -1,6 +1,7 @@
 /** Where the agent learns the mesh: a file or a control plane, behind one small interface. */
 
 import type { Snapshot } from "../mesh/mod.ts";
+import type { Dial } from "../xds/dial.ts";
 import type { ControlPlaneStatus } from "../observe/api.ts";
 
 /** Where the agent learns the mesh. */
@@ -10,9 +11,10 @@ export interface Source {
   /**
    * Hands over the first complete configuration and every later one. `submit` never waits; nothing incomplete is handed over.
    *
+   * @param dial connects to others without being balanced
    * @returns resolves when the signal has aborted
    */
-  follow(submit: (snapshot: Snapshot) => void, signal: AbortSignal): Promise<void>;
+  follow(submit: (snapshot: Snapshot) => void, signal: AbortSignal, dial: Dial): Promise<void>;
   /** Whether the first configuration may come any time later. Else it is handed over before `follow` first waits. */
   readonly mayWait: boolean;
   /** What `weft status` should complain of. */

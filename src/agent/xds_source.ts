@@ -50,12 +50,12 @@ export function createXdsSource(options: XdsSourceOptions, log: Logger): Source 
   return {
     name: `${name} (mode ${mode}${transport.tls ? "" : ", plaintext"})`,
     mayWait: true,
-    follow: async (submit, signal) => {
+    follow: async (submit, signal, dial) => {
       const events = logEvents(name, protocol, log);
       let submitted: Snapshot | undefined;
       client = runClient({
         protocol,
-        connect: (method, signal) => openStream(transport, method, signal),
+        connect: (method, signal) => openStream({ ...transport, dial }, method, signal),
         onChange: () => {
           events.changed();
           if (!protocol.complete || protocol.mesh === submitted) return;

@@ -16,6 +16,7 @@ export {
 } from "./controller.ts";
 export { type Datapath, type DatapathOptions, type FlushReport, openDatapath } from "./datapath.ts";
 export * from "./desired.ts";
+export { exempt } from "./exempt.ts";
 export { KernelStateUnknown } from "./flush.ts";
 export { type Hook, hooks, hooksInUse } from "./hooks.ts";
 export { activeUnder, roomForLimits } from "./limits.ts";

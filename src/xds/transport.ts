@@ -1,9 +1,9 @@
 /** One gRPC stream of raw messages to a control plane. */
 
-import { Buffer } from "node:buffer";
-import { type ChannelOptions, Client, type ClientDuplexStream } from "@grpc/grpc-js";
-import { channelSecurity, streamMetadata, type TlsOptions } from "./credentials.ts";
-import type { Target } from "./target.ts";
+import { requestHeaders, secure, type TlsOptions } from "./credentials.ts";
+import { type Dial, dial as dialPlainly } from "./dial.ts";
+import { openCall } from "./grpc_call.ts";
+import { formatTarget, type Target } from "./target.ts";
 
 export interface TransportOptions {
   readonly target: Target;
@@ -20,6 +20,8 @@ export interface TransportOptions {
   readonly keepaliveMs?: number;
   /** How long the server may take to answer that, and to be connected to, in milliseconds. @default {10000} */
   readonly timeoutMs?: number;
+  /** How to connect. @default {dial} */
+  readonly dial?: Dial;
 }
 
 /** An open stream. */
@@ -28,7 +30,7 @@ export interface Stream {
   send(message: Uint8Array): void;
   /** What comes; ends when the server ends the stream well, throws a `StreamError` when it ends otherwise. To be read once. */
   readonly messages: AsyncIterable<Uint8Array>;
-  /** Ends it, and closes the connection. */
+  /** Ends it, and cuts the connection. */
   close(): void;
 }
 
@@ -39,9 +41,6 @@ export class StreamError extends Error {
 
 /** A mesh of 200,000 workloads comes as one message of 75 MB. */
 const maxMessageBytes = 512 * 2 ** 20;
-
-/** With 16 MiB on the way, large messages come twice as fast as with the default of 64 KiB. */
-const flowControlWindow = 16 * 2 ** 20;
 
 /**
  * Connects, and opens one stream of the method. Credentials are read from their files each time.
@@ -54,102 +53,37 @@ export async function openStream(
   method: string,
   signal: AbortSignal,
 ): Promise<Stream> {
-  const { target, tls, tokenFile, keepaliveMs = 20_000, timeoutMs = 10_000 } = options;
+  const { target, tls, tokenFile, keepaliveMs = 20_000, timeoutMs = 10_000, dial = dialPlainly } = options;
   signal.throwIfAborted();
-  const metadata = streamMetadata(tokenFile);
-  const security = channelSecurity(target, tls);
-  const channelOptions: ChannelOptions = {
-    "grpc.max_receive_message_length": maxMessageBytes,
-    "grpc.max_send_message_length": -1,
-    "grpc.keepalive_time_ms": keepaliveMs,
-    "grpc.keepalive_timeout_ms": timeoutMs,
-    "grpc-node.flow_control_window": flowControlWindow,
-    // A connection of its own for each stream, so that changed files and addresses count at once.
-    "grpc.use_local_subchannel_pool": 1,
-    "grpc.enable_http_proxy": 0,
-    "grpc.service_config_disable_resolution": 1,
-    "grpc.enable_retries": 0,
-    ...security.serverName === undefined ? {} : { "grpc.ssl_target_name_override": security.serverName },
-    ...tls?.serverName === undefined ? {} : { "grpc.default_authority": tls.serverName },
-  };
-  const client = new Client(grpcTarget(target), security.credentials, channelOptions);
-  const call = client.makeBidiStreamRequest<Uint8Array, Uint8Array>(
-    method,
-    (message) => Buffer.from(message.buffer, message.byteOffset, message.length),
-    (message) => message,
-    metadata,
-  );
-  const close = () => {
-    call.cancel();
-    client.close();
-  };
+  const headers = requestHeaders(tokenFile);
+  const handshake = tls && secure(target, tls);
+  const late = AbortSignal.timeout(timeoutMs);
+  const either = AbortSignal.any([signal, late]);
   try {
-    await connected(client, call, timeoutMs, signal);
+    const plain = await dial(target, either);
+    plain.setNoDelay();
+    const socket = handshake === undefined ? plain : await handshake(plain, either);
+    const call = await openCall({
+      ...{ socket, method, headers, keepaliveMs, timeoutMs, maxMessageBytes },
+      scheme: tls === undefined ? "http" : "https",
+      authority: tls?.serverName ?? (target.kind === "unix" ? "localhost" : formatTarget(target)),
+    }, either);
+    return { ...call, messages: withStreamErrors(call.messages) };
   } catch (error) {
-    // Cancelling is an error event too; nobody waits for it any more.
-    call.on("error", () => {});
-    close();
-    throw error;
+    if (signal.aborted) throw signal.reason;
+    if (late.aborted) throw new StreamError(`no connection within ${timeoutMs / 1000} s`, { cause: error });
+    throw streamError(error);
   }
-  let ended = false;
-  const end = () => ended = true;
-  call.on("error", end);
-  call.on("end", end);
-  return {
-    send: (message) => {
-      if (!ended) call.write(message);
-    },
-    messages: messagesOf(call),
-    close,
-  };
 }
 
-function grpcTarget(target: Target): string {
-  if (target.kind === "unix") return `unix:${target.path}`;
-  if (target.family === 6) return `ipv6:[${target.host}]:${target.port}`;
-  return target.family === 4 ? `ipv4:${target.host}:${target.port}` : `dns:${target.host}:${target.port}`;
-}
-
-type Call = ClientDuplexStream<Uint8Array, Uint8Array>;
-
-/** Resolves when the connection is there; the call itself tells why it is not. */
-function connected(client: Client, call: Call, timeoutMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onError = (error: unknown) => {
-      done();
-      reject(streamError(error));
-    };
-    const onAbort = () => {
-      done();
-      reject(signal.reason);
-    };
-    const done = () => {
-      call.off("error", onError);
-      signal.removeEventListener("abort", onAbort);
-    };
-    call.on("error", onError);
-    signal.addEventListener("abort", onAbort, { once: true });
-    client.waitForReady(Date.now() + timeoutMs, (error) => {
-      done();
-      if (error) reject(new StreamError(`no connection within ${timeoutMs / 1000} s`, { cause: error }));
-      else resolve();
-    });
-  });
-}
-
-async function* messagesOf(call: Call): AsyncGenerator<Uint8Array> {
+async function* withStreamErrors(messages: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   try {
-    for await (const message of call) yield message;
+    yield* messages;
   } catch (error) {
     throw streamError(error);
   }
 }
 
-/** The words of grpc-js's errors, whatever their code: not all that should be UNAVAILABLE are. */
 function streamError(error: unknown): StreamError {
-  const { details, message } = error as { details?: string; message?: string };
-  const words = (details || message || String(error))
-    .replace(/^No connection established\. Last error: (?:Error: )?/, "")
-    .replace(/\. Resolution note: $/, "");
-  return new StreamError(words, { cause: error });
+  return new StreamError(error instanceof Error ? error.message : String(error), { cause: error });
 }

@@ -220,6 +220,28 @@ for (const mode of ["workload", "ads"] as const) {
         assert.deepEqual((await agent.status()).errors, []);
       });
     });
+
+    it("sends what is no HTTP/2, and then messages of random bytes", () =>
+      underTraffic(mode, { hammered: [web, old] }, async (world) => {
+        const { plane, teller, agent, conversations, kill, comeBack } = world;
+        await kill();
+        {
+          await using noise = serveNoise(plane.target);
+          await eventually("it has heard noise of every kind", () => noise.served >= 8, 30_000);
+          await conversations.goOn();
+        }
+        teller.random = true;
+        await plane.start();
+        const { randoms } = teller;
+        await eventually("much of it was refused", () => randoms.refused >= 30 && randoms.sent >= 60, 60_000);
+        await conversations.goOn();
+        assert.equal((await agent.status()).ready, true);
+        await kill();
+        teller.random = false;
+        await comeBack();
+        const { controlPlane, errors } = await agent.status();
+        assert.deepEqual([controlPlane!.rejected.map(({ name }) => name), errors], [[], []]);
+      }));
   });
 }
 
@@ -229,4 +251,35 @@ function closedPort() {
   const { port } = listener.addr as Deno.NetAddr;
   listener.close();
   return { address: `127.0.0.1:${port}`, [Symbol.asyncDispose]: () => Promise.resolve() };
+}
+
+/** A server that answers each connection with something else that is no HTTP/2. */
+function serveNoise(target: string): AsyncDisposable & { readonly served: number } {
+  const [hostname, port] = target.split(":");
+  const listener = Deno.listen({ hostname, port: Number(port) });
+  const text = (words: string) => new TextEncoder().encode(words);
+  const noises = [
+    crypto.getRandomValues(new Uint8Array(2000)),
+    text("HTTP/1.1 400 Bad Request\r\ncontent-length: 4\r\n\r\nnope"),
+    new Uint8Array(0),
+    // A frame of 16 MB that begins with what a HTTP/2 server may begin with.
+    Uint8Array.of(0xff, 0xff, 0xff, 4, 0, 0, 0, 0, 0, ...crypto.getRandomValues(new Uint8Array(500))),
+  ];
+  let served = 0;
+  const serving = (async () => {
+    for await (const connection of listener) {
+      const noise = noises[served++ % noises.length];
+      await connection.write(noise).catch(() => {});
+      connection.close();
+    }
+  })();
+  return {
+    get served() {
+      return served;
+    },
+    [Symbol.asyncDispose]: async () => {
+      listener.close();
+      await serving;
+    },
+  };
 }
