@@ -18,7 +18,7 @@ import { addressOf, servicePort, targetPort, vipOf } from "./mesh.ts";
 import { median, quantile } from "./statistics.ts";
 
 /** Endpoints of each service. */
-const endpoints = 20;
+export const endpoints = 20;
 const tcp = 6;
 
 const perSecond = 1000;
@@ -81,7 +81,7 @@ function wholeMesh(services: number): Uint8Array {
   return deltaResponseType.encode({ type_url: addressUrl, nonce: "all", resources: [...workloads, ...all] });
 }
 
-interface Cold {
+export interface Cold {
   readonly bytes: number;
   /** From the send to the last map write. */
   readonly totalMs: number;
@@ -120,8 +120,8 @@ async function tellAll({ stream, status, pid }: FollowedAgent, services: number)
   };
 }
 
-function coldFigures(services: number, cold: Cold): Figure[] {
-  const size = `${services} services, ${services * endpoints} workloads`;
+export function coldFigures(services: number, cold: Cold, what = "workloads"): Figure[] {
+  const size = `${services} services, ${services * endpoints} ${what}`;
   const { totalMs, decodeMs, storeMs, flushMs, bytes, beforeMib, mostMib } = cold;
   return [
     {
@@ -148,7 +148,7 @@ function coldFigures(services: number, cold: Cold): Figure[] {
 }
 
 /** Reads a service's number of endpoints in the kernel. */
-function endpointCounter(agent: FollowedAgent, service: number): () => number {
+export function endpointCounter(agent: FollowedAgent, service: number): () => number {
   const maps = agent.openMaps();
   const key = { address: addressToBytes(vipOf(service)), port: servicePort, protocol: tcp };
   return () => maps.services.lookup(maps.frontends.lookup(key)!.servicePort)!.tier.count;
@@ -196,18 +196,22 @@ async function changeOne(agent: FollowedAgent, times: number): Promise<number[]>
   return latencies;
 }
 
-function changeFigures(services: number, latencies: readonly number[]): Figure[] {
+export function changeFigures(
+  services: number,
+  latencies: readonly number[],
+  what = "workloads",
+): Figure[] {
   const workloads = services * endpoints;
   return [
     {
-      name: `one of ${workloads} workloads changes: sent to served, median`,
+      name: `one of ${workloads} ${what} changes: sent to served, median`,
       value: median(latencies),
       unit: "ms",
       goal: 2,
       details: { changes: latencies.length, "least ms": Math.min(...latencies) },
     },
     {
-      name: `one of ${workloads} workloads changes: sent to served, p99`,
+      name: `one of ${workloads} ${what} changes: sent to served, p99`,
       value: quantile(latencies, 0.99),
       unit: "ms",
       goal: 10,

@@ -20,8 +20,15 @@ export interface FollowedAgent extends AsyncDisposable {
   readonly openMaps: () => MeshMaps;
 }
 
-/** Starts it in a cgroup of its own, with a UNIX socket for the control plane. */
-export async function startFollowedAgent(shim: Shim): Promise<FollowedAgent> {
+/**
+ * Starts it in a cgroup of its own.
+ *
+ * @param mode its subscriptions of mode workload have been received, those of mode ads are yet to be
+ */
+export async function startFollowedAgent(
+  shim: Shim,
+  mode: "workload" | "ads" = "workload",
+): Promise<FollowedAgent> {
   await using stack = new AsyncDisposableStack();
   const name = ownedName("weft-bench", "ads");
   const cgroup = stack.use(createCgroup(cgroup2Mount(), name));
@@ -34,13 +41,12 @@ export async function startFollowedAgent(shim: Shim): Promise<FollowedAgent> {
   const socket = `${directory}/agent.sock`;
   const child = stack.use(
     spawn([
-      ...[...weft, "run", "--xds", plane.target, "--plaintext", "--cgroup", cgroup.path],
+      ...[...weft, "run", "--xds", plane.target, "--mode", mode, "--plaintext", "--cgroup", cgroup.path],
       ...["--pin-root", pinRoot, "--socket", socket, "--log-format", "json", "--log-level", "warn"],
     ]),
   );
   const stream = await plane.stream(60_000);
-  await stream.deltaRequest();
-  await stream.deltaRequest();
+  if (mode === "workload") { for (let i = 0; i < 2; i++) await stream.deltaRequest(); }
   // Before the agent ends: the HTTP/2 server of Deno 2.9 may abort this process where a client closes its connection in good order.
   stack.defer(() => plane.stop());
   const owned = stack.move();

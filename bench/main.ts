@@ -16,6 +16,7 @@ import { memoryBenchmark } from "./memory_benchmark.ts";
 import { policiesBenchmark } from "./policies_benchmark.ts";
 import { programmingBenchmark } from "./programming_benchmark.ts";
 import { recordsBenchmark } from "./records_benchmark.ts";
+import { sotwBenchmark } from "./sotw_benchmark.ts";
 import { outputDirectory } from "./tools.ts";
 
 const benchmarks: readonly Benchmark[] = [
@@ -27,6 +28,7 @@ const benchmarks: readonly Benchmark[] = [
   localityBenchmark,
   policiesBenchmark,
   adsBenchmark,
+  sotwBenchmark,
 ];
 
 const usage = `usage: bench [NAME...] [--quick] [-o json]
