@@ -83,7 +83,7 @@ async function tellAll({ stream, status, pid }: FollowedAgent, services: number)
     now = await status();
   }
   const sum = (part: "decodeMs" | "storeMs") =>
-    now.controlPlane!.types.reduce((sum, type) => sum + (type[part] ?? NaN), 0);
+    now.controlPlane!.types.reduce((sum, type) => sum + (type[part] ?? 0), 0);
   return {
     bytes,
     totalMs: Date.parse(now.lastFlush!.at) - start,
@@ -99,10 +99,11 @@ async function tellAll({ stream, status, pid }: FollowedAgent, services: number)
 async function changeOne(agent: FollowedAgent, times: number): Promise<number[]> {
   const { stream } = agent;
   const count = endpointCounter(agent, 1);
+  const without = count();
   const latencies: number[] = [];
   for (let i = 0; i < 2 * times; i++) {
     const before = count();
-    const message = response("eds", [endpointsOf(1, before === endpoints ? 1 : 0)]);
+    const message = response("eds", [endpointsOf(1, before === without ? 1 : 0)]);
     const start = performance.now();
     stream.send(message);
     while (count() === before) {

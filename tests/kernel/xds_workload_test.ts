@@ -163,7 +163,7 @@ describeKernel("an agent that follows a control plane", () => {
     const resources = meshResources({ web: { vips: web, members: ["a"] } }, net.servers);
     await tell(stream, { resources });
     await tell(stream, { type_url: authorizationUrl });
-    await eventually("it serves", async () => (await agent.status()).ready);
+    await eventually("it serves", async () => (await agent.status()).ready, 20_000);
     assert.deepEqual(await answers(net, vip4), ["a"]);
     assert.deepEqual((await agent.status()).errors, []);
   });
@@ -187,7 +187,7 @@ describeKernel("an agent that follows a control plane", () => {
     await tell(stream, { resources });
     assert.deepEqual([await answers(net, vip4), await answers(net, oldVip)], [["a"], ["b"]]);
     await tell(stream, { type_url: authorizationUrl });
-    await eventually("it serves", async () => (await agent.status()).ready);
+    await eventually("it serves", async () => (await agent.status()).ready, 20_000);
     assert.deepEqual(await answers(net, vip4), ["c"]);
     await using sockets = await net.sockets();
     const socket = await sockets.open("tcp4", 200);

@@ -390,8 +390,9 @@ describe("xds ads: what is told", () => {
   it("by type: how many, which version, how many responses and refusals", async () => {
     const talk = await settled();
     await talk.send("eds", "2", assignment("web", { priority: 129 }));
-    const types = talk.protocol.types.map(({ typeUrl, lastReceived, ...rest }) => {
+    const types = talk.protocol.types.map(({ typeUrl, lastReceived, took, ...rest }) => {
       assert.ok(lastReceived);
+      assert.ok(took && took.decodeMs >= 0 && took.storeMs >= 0);
       return { type: typeUrl.split(".").at(-1), ...rest };
     });
     assert.deepEqual(types, [

@@ -150,8 +150,10 @@ export function createAdsProtocol(
       const set = askedSet(envelope.typeUrl);
       if (set === undefined) return [];
       set.count(envelope.nonce, now);
+      const began = performance.now();
       const { received, refusals } = await readResources(set.type, envelope.resources, set.byDigest, pause);
       if (refusals.length > 0) return refuse(set, refusals, envelope.version, now);
+      const decoded = performance.now();
       const names = wanted.get(set);
       const accepted = [...received.values()].filter(({ name }) => !set.type.byName || names?.has(name));
       const changed = set.accept(accepted, envelope.version, now);
@@ -165,6 +167,7 @@ export function createAdsProtocol(
         for (; !step.done; step = steps.next()) await pause();
         mesh = await editInSlices(mesh, editOf(step.value), pause);
       }
+      set.timed({ decodeMs: decoded - began, storeMs: performance.now() - decoded });
       noteMissing(now);
       // What is asked for now is looked up at once.
       hosts?.refresh(now);

@@ -27,6 +27,8 @@ export interface ResourceSet<T> {
   forgetNonce(): void;
   /** A response came. */
   count(nonce: string, now: Date): void;
+  /** How long the newest accepted response took. */
+  timed(took: TypeState["took"]): void;
   /** @returns the names of what is new, different or gone */
   accept(received: Iterable<Received<T>>, version: string, now: Date): string[];
   /** @param wanted the names that are asked for: what was refused of others before is forgotten */
@@ -44,6 +46,7 @@ export function createResourceSet<T>(type: ResourceType<T>): ResourceSet<T> {
   let lastReceived: Date | undefined;
   let responses = 0;
   let nacks = 0;
+  let took: TypeState["took"];
   const remove = (name: string) => {
     const old = held.get(name);
     if (old === undefined) return false;
@@ -73,7 +76,7 @@ export function createResourceSet<T>(type: ResourceType<T>): ResourceSet<T> {
       },
     },
     get state() {
-      return { typeUrl: type.typeUrl, resources: held.size, version, lastReceived, responses, nacks };
+      return { typeUrl: type.typeUrl, resources: held.size, version, lastReceived, responses, nacks, took };
     },
     get rejections() {
       return [...rejections.values()];
@@ -85,6 +88,9 @@ export function createResourceSet<T>(type: ResourceType<T>): ResourceSet<T> {
       nonce = newNonce;
       lastReceived = now;
       responses++;
+    },
+    timed: (newest) => {
+      took = newest;
     },
     accept: (received, newVersion, now) => {
       version = newVersion;
