@@ -166,6 +166,12 @@ describeKernel("a limit of connections", () => {
       await socket.disconnect();
       await assert.rejects(socket.connect(at(vips.tcp4, 80)), refused);
       assert.equal(active(), 0n);
+      put(1);
+      await socket.connect(at(vips.tcp4, 80));
+      assert.equal(active(), 1n);
+      await socket.disconnect();
+      await assert.rejects(socket.connect(at(vips.tcp4, 82)), { code: "EHOSTUNREACH" });
+      assert.equal(active(), 0n);
     });
   });
 
