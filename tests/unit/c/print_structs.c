@@ -119,6 +119,7 @@ static void service_port(const void *start)
 	const struct service_port *it = start;
 
 	number("flags", it->flags);
+	number("choices", it->choices);
 	number("limit", it->limit);
 	begin("tier");
 	separator = '{';
@@ -229,6 +230,14 @@ static void settings(const void *start)
 	number("has_mptcp", it->has_mptcp);
 }
 
+static void endpoint_connections(const void *start)
+{
+	const struct endpoint_connections *it = start;
+
+	number("active", it->active);
+	number("generation", it->generation);
+}
+
 static void connect_failures(const void *start)
 {
 	const struct connect_failures *it = start;
@@ -254,13 +263,26 @@ static const struct {
 	size_t size;
 	void (*print)(const void *start);
 } structs[] = {
-	STRUCT(frontend_key),	  STRUCT(frontend),	 STRUCT(tier),
-	STRUCT(service_port),	  STRUCT(record_entry),	 STRUCT(endpoint),
-	STRUCT(connection_limit), STRUCT(socket_bucket), STRUCT(socket_peer),
-	STRUCT(flow_key),	  STRUCT(flow),		 STRUCT(refusal_event),
-	STRUCT(settings),	  STRUCT(range_key),	 STRUCT(range),
-	STRUCT(frontend_way),	  STRUCT(frontend_line), STRUCT(connect_failures),
+	STRUCT(frontend_key),
+	STRUCT(frontend),
+	STRUCT(tier),
+	STRUCT(service_port),
+	STRUCT(record_entry),
+	STRUCT(endpoint),
+	STRUCT(connection_limit),
+	STRUCT(socket_bucket),
+	STRUCT(socket_peer),
+	STRUCT(flow_key),
+	STRUCT(flow),
+	STRUCT(refusal_event),
+	STRUCT(settings),
+	STRUCT(range_key),
+	STRUCT(range),
+	STRUCT(frontend_way),
+	STRUCT(frontend_line),
+	STRUCT(connect_failures),
 	STRUCT(failure_event),
+	STRUCT(endpoint_connections),
 };
 
 #define ENUM(of, name) { #of, #name, (__u32)name }
@@ -275,6 +297,12 @@ static const struct {
 	ENUM(tier_flag, TIER_MAPPED),
 	ENUM(service_flag, SERVICE_LEAVE),
 	ENUM(service_flag, SERVICE_ROUND_ROBIN),
+	ENUM(service_flag, SERVICE_LEAST_REQUEST),
+	ENUM(service_flag, SERVICE_RING_HASH),
+	ENUM(service_flag, SERVICE_MAGLEV),
+	ENUM(held_flag, HELD_ENDPOINT),
+	ENUM(bound, MOST_CHOICES),
+	ENUM(bound, NO_CONNECTIONS),
 	ENUM(endpoint_flag, ENDPOINT_USABLE),
 	ENUM(flow_role, FLOW_HEAD),
 	ENUM(flow_role, FLOW_SENT),
