@@ -6,6 +6,7 @@ import type { Shim } from "../ffi/mod.ts";
 import { bpffsPath, cgroup2Mount, createCgroup, ownedName, run, spawn } from "../src/host/mod.ts";
 import { askAgent } from "../src/observe/admin_client.ts";
 import { type StatusResponse, statusResponse } from "../src/observe/api.ts";
+import { v8Flags } from "../scripts/v8_flags.ts";
 import { type ControlPlane, type ControlStream, createControlPlane } from "../tests/kit/control_plane.ts";
 
 const main = new URL("../main.ts", import.meta.url).pathname;
@@ -35,7 +36,7 @@ export async function startFollowedAgent(
   const pinRoot = `${bpffsPath}/${name}`;
   const directory = await Deno.makeTempDir({ prefix: "weft-bench-" });
   stack.defer(() => Deno.remove(directory, { recursive: true }));
-  const weft = [Deno.execPath(), "run", "--quiet", "-A", "--unstable-net", main];
+  const weft = [Deno.execPath(), "run", "--quiet", "-A", "--unstable-net", v8Flags, main];
   stack.defer(async () => void await run([...weft, "detach", "--pin-root", pinRoot]));
   const plane = stack.use(await createControlPlane());
   const socket = `${directory}/agent.sock`;
@@ -65,10 +66,17 @@ export async function startFollowedAgent(
   };
 }
 
-/** A process's memory now, its most so far, and its processor time. */
-export function processUse(
-  pid: number,
-): { readonly mib: number; readonly mostMib: number; readonly cpuMs: number } {
+/** What a process takes. */
+export interface ProcessUse {
+  readonly mib: number;
+  /** Its most so far. */
+  readonly mostMib: number;
+  readonly cpuMs: number;
+  /** How long its main thread has waited for a processor that others had; NaN where the kernel does not tell. */
+  readonly waitedMs: number;
+}
+
+export function processUse(pid: number): ProcessUse {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
   const mib = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)![1]) / 1024;
   const [user, system] = Deno.readTextFileSync(`/proc/${pid}/stat`).replace(/^.*\) /s, "").split(" ").slice(
@@ -76,5 +84,15 @@ export function processUse(
     13,
   );
   // In ticks of 10 ms, on every architecture that weft is built for.
-  return { mib: mib("VmRSS"), mostMib: mib("VmHWM"), cpuMs: (Number(user) + Number(system)) * 10 };
+  const cpuMs = (Number(user) + Number(system)) * 10;
+  return { mib: mib("VmRSS"), mostMib: mib("VmHWM"), cpuMs, waitedMs: waitedMs(pid) };
+}
+
+function waitedMs(pid: number): number {
+  try {
+    return Number(Deno.readTextFileSync(`/proc/${pid}/schedstat`).split(" ")[1]) / 1e6;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return NaN;
+    throw error;
+  }
 }

@@ -5,6 +5,8 @@
  * leaves (WEFT_SHARED, else ../shared), for machines that can't reach Deno's download host; else what Deno downloads.
  */
 
+import { v8Flags } from "./v8_flags.ts";
+
 const root = new URL("..", import.meta.url).pathname;
 const output = `${root}dist/weft`;
 
@@ -48,7 +50,7 @@ const denort = await findDenort();
 const { success, stderr } = await new Deno.Command(Deno.execPath(), {
   // No code cache: the binary would keep it at a predictable place in /tmp, and it runs as root.
   args: [
-    ...["compile", "--quiet", "--allow-all", "--no-code-cache", "--frozen"],
+    ...["compile", "--quiet", "--allow-all", "--no-code-cache", "--frozen", v8Flags],
     ...payload.flatMap((path) => ["--include", path]),
     ...["--output", output, "main.ts"],
   ],
