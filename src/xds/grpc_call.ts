@@ -66,21 +66,22 @@ export async function openCall(options: GrpcCallOptions, signal: AbortSignal): P
     socket.destroy();
     session.destroy();
   };
+  let stream: ClientHttp2Stream;
   try {
     await greeted(session, signal, () => why);
+    session.setLocalWindowSize(flowControlWindow);
+    stream = session.request({
+      ":method": "POST",
+      ":path": method,
+      "content-type": "application/grpc",
+      "te": "trailers",
+      "user-agent": "weft",
+      ...headers,
+    });
   } catch (error) {
     cut();
-    throw error;
+    throw why ?? error;
   }
-  session.setLocalWindowSize(flowControlWindow);
-  const stream = session.request({
-    ":method": "POST",
-    ":path": method,
-    "content-type": "application/grpc",
-    "te": "trailers",
-    "user-agent": "weft",
-    ...headers,
-  });
   const stopAsking = askWhetherThere(session, keepaliveMs, timeoutMs, () => {
     why ??= new CallError(`the server has not answered within ${timeoutMs / 1000} s`);
     cut();
