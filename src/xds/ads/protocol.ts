@@ -61,23 +61,38 @@ export function createAdsProtocol(
   /** The names that are wanted of a type, and those that were asked for last on the present stream. */
   const wanted = new Map<AnySet, ReadonlySet<string>>();
   const asked = new Map<AnySet, ReadonlySet<string>>();
+  /** Every request of a type says all names, most often the same ones as before. */
+  const encoded = new WeakMap<ReadonlySet<string>, Uint8Array>();
   let mesh = emptySnapshot();
   let complete = false;
+
+  /** A part of a request: messages that follow each other are one. */
+  const encodedNames = (names: ReadonlySet<string>): Uint8Array => {
+    const known = encoded.get(names);
+    if (known !== undefined) return known;
+    const bytes = discoveryRequestType.encode({ resource_names: [...names] });
+    encoded.set(names, bytes);
+    return bytes;
+  };
 
   const request = (set: AnySet, refusals: readonly Refusal[] = []): Uint8Array => {
     const names = wanted.get(set) ?? noNames;
     const first = asked.size === 0;
     asked.set(set, names);
-    return discoveryRequestType.encode({
+    const rest = discoveryRequestType.encode({
       version_info: set.version,
       response_nonce: set.nonce,
       type_url: set.type.typeUrl,
-      resource_names: [...names],
       ...first && { node },
       ...refusals.length > 0 && {
         error_detail: { code: invalidArgument, message: messageOf(refusals, set.type.noun) },
       },
     });
+    const named = encodedNames(names);
+    const message = new Uint8Array(rest.length + named.length);
+    message.set(rest);
+    message.set(named, rest.length);
+    return message;
   };
 
   /** Wants these endpoints or routes. @returns a request, where others were asked for last */
