@@ -28,6 +28,7 @@ export interface SotwState {
   readonly clusters: readonly {
     readonly name: string;
     readonly type: string;
+    readonly lbPolicy: string;
     readonly commonLb?: { readonly localityWeighted?: boolean };
   }[];
   readonly endpoints: Readonly<Record<string, readonly Locality[]>>;
@@ -81,6 +82,15 @@ export function tcpServed(state: SotwState): Served {
     for (const one of [address, ...additionalAddresses]) if (to.length > 0) put(served, state, one, to);
   }
   return served;
+}
+
+/** The frontends of clusters that give each client an endpoint of its own. */
+export function servedByHash(state: SotwState): ReadonlySet<string> {
+  const clusters = state.clusters.map((cluster) =>
+    ["RING_HASH", "MAGLEV"].includes(cluster.lbPolicy) ? cluster : { ...cluster, type: "not asked for" }
+  );
+  const hashing = { ...state, clusters };
+  return new Set([...httpServed(hashing).keys(), ...tcpServed(hashing).keys()]);
 }
 
 function put(
