@@ -1,9 +1,8 @@
 /** What a connection is secured with, read from files each time one is opened: files may change at any time. */
 
 import { Buffer } from "node:buffer";
-import type { Socket } from "node:net";
-import { checkServerIdentity, connect } from "node:tls";
-import { settled } from "./dial.ts";
+import { checkServerIdentity } from "node:tls";
+import { type ChannelCredentials, credentials, Metadata } from "@grpc/grpc-js";
 import type { Target } from "./target.ts";
 
 /** Files in PEM format, and names. */
@@ -29,38 +28,37 @@ export class CredentialsError extends Error {
 }
 
 /**
- * Reads what TLS needs.
- *
- * @returns does the handshake on a connection, which it destroys where that fails
- * @throws {CredentialsError}
- */
-export function secure(
-  target: Target,
-  tls: TlsOptions,
-): (socket: Socket, signal: AbortSignal) => Promise<Socket> {
-  const ca = readFile("the CA", tls.caFile);
-  const key = tls.keyFile === undefined ? undefined : readFile("the client's key", tls.keyFile);
-  const cert = tls.certFile === undefined ? undefined : readFile("the client's certificate", tls.certFile);
-  const host = target.kind === "unix" ? "localhost" : target.host;
-  const byAddress = tls.serverName === undefined && target.kind === "tcp" && target.family !== 0;
-  return async (socket, signal) => {
-    const secured = connect({
-      ...{ socket, ca, key, cert, ALPNProtocols: ["h2"] },
-      servername: byAddress ? noName : tls.serverName ?? host,
-      // An address as target: the certificate has to name that address.
-      ...byAddress
-        ? { checkServerIdentity: (_name, certificate) => checkServerIdentity(host, certificate) }
-        : {},
-    });
-    return await settled(secured, "secureConnect", signal);
-  };
-}
-
-/**
  * A server that is told no name shows its default certificate. A name must be given, for TLS has no addresses there, and one that
  * nobody has is as good as none.
  */
 const noName = "address.invalid";
+
+/** What grpc-js needs for one connection. */
+export interface ChannelSecurity {
+  readonly credentials: ChannelCredentials;
+  /** The name to ask for and to expect. */
+  readonly serverName: string;
+}
+
+/** @throws {CredentialsError} */
+export function channelSecurity(target: Target, tls: TlsOptions | undefined): ChannelSecurity {
+  if (tls === undefined) return { credentials: credentials.createInsecure(), serverName: noName };
+  const ca = readFile("the CA", tls.caFile);
+  const key = tls.keyFile === undefined ? null : readFile("the client's key", tls.keyFile);
+  const cert = tls.certFile === undefined ? null : readFile("the client's certificate", tls.certFile);
+  if (tls.serverName !== undefined || target.kind === "unix" || target.family === 0) {
+    const host = target.kind === "unix" ? "localhost" : target.host;
+    return { credentials: credentials.createSsl(ca, key, cert), serverName: tls.serverName ?? host };
+  }
+  // An address as target: its certificate has to name that address.
+  const { host } = target;
+  return {
+    credentials: credentials.createSsl(ca, key, cert, {
+      checkServerIdentity: (_name, certificate) => checkServerIdentity(host, certificate as never),
+    }),
+    serverName: noName,
+  };
+}
 
 /**
  * What goes with each stream.
@@ -68,9 +66,12 @@ const noName = "address.invalid";
  * @param tokenFile holds a bearer token; white space around it does not count
  * @throws {CredentialsError}
  */
-export function requestHeaders(tokenFile: string | undefined): Record<string, string> {
-  if (tokenFile === undefined) return {};
-  return { authorization: `Bearer ${readFile("the token", tokenFile).toString().trim()}` };
+export function streamMetadata(tokenFile: string | undefined): Metadata {
+  const metadata = new Metadata();
+  if (tokenFile !== undefined) {
+    metadata.set("authorization", `Bearer ${readFile("the token", tokenFile).toString().trim()}`);
+  }
+  return metadata;
 }
 
 function readFile(what: string, file: string): Buffer {

@@ -19,7 +19,7 @@ export const dial: Dial = (target, signal) => {
 };
 
 /** Waits for an event of a socket's. An error before it, or an abort, destroys the socket. */
-export function settled<S extends Socket>(socket: S, event: string, signal: AbortSignal): Promise<S> {
+function settled<S extends Socket>(socket: S, event: string, signal: AbortSignal): Promise<S> {
   return new Promise((resolve, reject) => {
     const fail = (error: unknown) => {
       done();
