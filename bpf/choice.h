@@ -201,36 +201,46 @@ static __always_inline bool pick_on_ring(void *record, __u32 points, __u32 hash,
 
 /*
  * What is not at random. Whichever record it meets, the entry that it finds names one of the tier's endpoints: the service port's flags
- * and its tier's word are two words.
+ * and its tier's word are two words. Not static, so that the verifier looks at it once and not at each call.
+ *
+ * @returns the endpoint, or 0
  */
-static __noinline bool choose_otherwise(struct bpf_sock_addr *ctx, void *record,
-					const struct route *route, __u64 *word)
+__noinline __u32 choose_otherwise(struct bpf_sock_addr *ctx, const struct route *route)
 {
-	__u32 entries = rows_of(route) << is_weighted(route);
+	__u32 entries, slot;
+	__u64 word = 0;
+	bool found;
+	void *record;
 
+	if (!route)
+		return 0;
+	entries = rows_of(route) << is_weighted(route);
+	slot = route->tier;
+	record = bpf_map_lookup_elem(&records, &slot);
+	if (!record || !entries)
+		return 0;
 	if (route->flags & SERVICE_ROUND_ROBIN)
-		return pick_in_turn(record, route, word);
-	if (route->flags & SERVICE_LEAST_REQUEST)
-		return pick_least_busy(record, route, word);
-	if (!entries)
-		return false;
-	if (route->flags & SERVICE_RING_HASH)
-		return pick_on_ring(record, entries, client_hash(ctx), word);
-	/* D. Eisenbud and others, "Maglev: a fast and reliable software network load balancer", NSDI 2016. */
-	return read_entry(record, client_hash(ctx) % entries, word);
+		found = pick_in_turn(record, route, &word);
+	else if (route->flags & SERVICE_LEAST_REQUEST)
+		found = pick_least_busy(record, route, &word);
+	else if (route->flags & SERVICE_RING_HASH)
+		found = pick_on_ring(record, entries, client_hash(ctx), &word);
+	else /* D. Eisenbud and others, "Maglev: a fast and reliable software network load balancer", NSDI 2016. */
+		found = read_entry(record, client_hash(ctx) % entries, &word);
+	return found ? word >> 32 : 0;
 }
 
-static __always_inline bool choose(struct bpf_sock_addr *ctx, void *record,
-				   const struct route *route, __u32 *endpoint)
+/* @returns the endpoint, or 0 */
+static __always_inline __u32 choose(struct bpf_sock_addr *ctx, const struct route *route)
 {
-	__u64 word = 0;
-	__u32 item;
+	__u32 slot = route->tier, item;
+	__u64 word;
+	void *record;
 
-	if (route->flags & SERVICE_NOT_RANDOM ? !choose_otherwise(ctx, record, route, &word)
-					      : !pick_at_random(record, route, &word, &item))
-		return false;
-	*endpoint = word >> 32;
-	return true;
+	if (route->flags & SERVICE_NOT_RANDOM)
+		return choose_otherwise(ctx, route);
+	record = bpf_map_lookup_elem(&records, &slot);
+	return record && pick_at_random(record, route, &word, &item) ? word >> 32 : 0;
 }
 
 #endif

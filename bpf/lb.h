@@ -208,14 +208,12 @@ static __always_inline void before_record(void)
 static __always_inline bool pick(struct bpf_sock_addr *ctx, const struct route *route,
 				 struct backend *to)
 {
-	__u32 slot = route->tier, index;
 	struct endpoint *endpoint;
-	void *record;
+	__u32 index;
 
 	before_record();
-	record = bpf_map_lookup_elem(&records, &slot);
-	if (!record || !choose(ctx, record, route, &index))
-		goto broken;
+	/* No endpoint is 0. */
+	index = choose(ctx, route);
 	endpoint = bpf_map_lookup_elem(&endpoints, &index);
 	if (!endpoint || !endpoint->generation)
 		goto broken;

@@ -4,18 +4,18 @@
 import { type Codec, fit, fitWord, readBytes, readWords, writeBytes, writeWords, writeZeros } from "../codec.ts";
 
 /** Hash of the layouts of all maps but the sockets': the `v<schema>` of the pin directory. */
-export const schema = "02a6b928bfda";
+export const schema = "9260b79bd98e";
 
 /** Hash of the layouts of the per-socket maps, which outlive the generations of the others. */
 export const socketSchema = "67d7b1f597e9";
 
 /** The maps of one generation. */
 export const meshMaps = [
+  "records",
   "frontends",
   "frontend_lines",
   "ranges",
   "services",
-  "records",
   "endpoints",
   "endpoint_hits",
   "refusals",
@@ -39,11 +39,11 @@ export const socketMaps = [
 
 /** Kernel map types (enum bpf_map_type), by map. */
 export const mapTypes = {
+  records: 12,
   frontends: 1,
   frontend_lines: 2,
   ranges: 11,
   services: 2,
-  records: 12,
   endpoints: 2,
   endpoint_hits: 2,
   refusals: 2,
