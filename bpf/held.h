@@ -65,31 +65,30 @@ static __always_inline bool take_connection(__u32 limit, __u32 *held)
 }
 
 /*
- * Counts a connection to an endpoint. Nobody gives the index to another endpoint meanwhile: that waits for a grace period.
+ * Counts a connection to an endpoint. Nobody gives the index to another endpoint meanwhile: that waits for a grace period. Not static,
+ * as choose_otherwise().
  *
- * @held: HELD_ENDPOINT comes to it
+ * @returns whether it is counted
  */
-static __always_inline void count_connection(const struct backend *to, __u32 *held)
+__noinline bool count_connection(__u32 endpoint, __u32 generation)
 {
-	__u32 index = to->endpoint;
-	__u64 *word = bpf_map_lookup_elem(&endpoint_connections, &index);
+	__u64 *word = bpf_map_lookup_elem(&endpoint_connections, &endpoint);
 
 	if (!word)
-		return;
+		return false;
 	/* It is another one's at most once, and then only those who still have connections to that one write. */
 	for (int attempt = 0; attempt < 16; attempt++) {
-		__u64 old = load_word(word);
+		__u64 old = load_word(word), first = (__u64)generation << 32 | (NO_CONNECTIONS + 1);
 
-		if (old >> 32 == to->generation)
+		if (old >> 32 == generation) {
 			__sync_fetch_and_add(word, 1);
-		else if (__sync_val_compare_and_swap(word, old,
-						     (__u64)to->generation << 32 |
-							     (NO_CONNECTIONS + 1)) != old)
-			continue;
-		*held |= HELD_ENDPOINT;
-		return;
+			return true;
+		}
+		if (__sync_val_compare_and_swap(word, old, first) == old)
+			return true;
 	}
 	count(COUNTER_BROKEN);
+	return false;
 }
 
 /* Takes one off, where the count is still that endpoint's. */

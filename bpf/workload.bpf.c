@@ -97,8 +97,9 @@ static __always_inline int connect_tcp(struct bpf_sock_addr *ctx, int family,
 		give_back(held, 0, 0);
 		return refuse_tcp(to, cookie, route.id, 0);
 	}
-	if (route.flags & SERVICE_LEAST_REQUEST && has_end)
-		count_connection(&backend, &held);
+	if (route.flags & SERVICE_LEAST_REQUEST && has_end &&
+	    count_connection(backend.endpoint, backend.generation))
+		held |= HELD_ENDPOINT;
 	if (!has_end || !remember_peer(cookie, to, &backend, held)) {
 		/* Nobody would know when it ends. */
 		give_back(held, backend.endpoint, backend.generation);

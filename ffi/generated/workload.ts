@@ -4,7 +4,7 @@
 import { type Codec, fit, fitWord, readBytes, readWords, writeBytes, writeWords, writeZeros } from "../codec.ts";
 
 /** Hash of the layouts of all maps but the sockets': the `v<schema>` of the pin directory. */
-export const schema = "9260b79bd98e";
+export const schema = "ab1366955274";
 
 /** Hash of the layouts of the per-socket maps, which outlive the generations of the others. */
 export const socketSchema = "67d7b1f597e9";
@@ -12,6 +12,7 @@ export const socketSchema = "67d7b1f597e9";
 /** The maps of one generation. */
 export const meshMaps = [
   "records",
+  "endpoint_connections",
   "frontends",
   "frontend_lines",
   "ranges",
@@ -20,7 +21,6 @@ export const meshMaps = [
   "endpoint_hits",
   "refusals",
   "turns",
-  "endpoint_connections",
   "connect_failures",
   "failure_events",
   "counters",
@@ -40,6 +40,7 @@ export const socketMaps = [
 /** Kernel map types (enum bpf_map_type), by map. */
 export const mapTypes = {
   records: 12,
+  endpoint_connections: 2,
   frontends: 1,
   frontend_lines: 2,
   ranges: 11,
@@ -48,7 +49,6 @@ export const mapTypes = {
   endpoint_hits: 2,
   refusals: 2,
   turns: 2,
-  endpoint_connections: 2,
   connect_failures: 2,
   failure_events: 27,
   counters: 6,
@@ -60,6 +60,26 @@ export const mapTypes = {
   exempt_sockets: 24,
   events: 27,
 } as const;
+
+/** `struct endpoint_connections`, 8 bytes. */
+export interface EndpointConnections {
+  /** 32 bits. */
+  readonly active: number;
+  /** 32 bits. */
+  readonly generation: number;
+}
+
+export const endpointConnections: Codec<EndpointConnections> = {
+  size: 8,
+  read: (view, at) => ({
+    active: view.getUint32(at + 0, true),
+    generation: view.getUint32(at + 4, true),
+  }),
+  write: (view, at, value) => {
+    view.setUint32(at + 0, fit(value.active, 32, "endpoint_connections.active"), true);
+    view.setUint32(at + 4, fit(value.generation, 32, "endpoint_connections.generation"), true);
+  },
+};
 
 /** `struct frontend_key`, 20 bytes. */
 export interface FrontendKey {
@@ -255,26 +275,6 @@ export const endpoint: Codec<Endpoint> = {
     view.setUint16(at + 16, fit(value.port, 16, "endpoint.port"), false);
     view.setUint16(at + 18, fit(value.flags, 16, "endpoint.flags"), true);
     view.setUint32(at + 20, fit(value.generation, 32, "endpoint.generation"), true);
-  },
-};
-
-/** `struct endpoint_connections`, 8 bytes. */
-export interface EndpointConnections {
-  /** 32 bits. */
-  readonly active: number;
-  /** 32 bits. */
-  readonly generation: number;
-}
-
-export const endpointConnections: Codec<EndpointConnections> = {
-  size: 8,
-  read: (view, at) => ({
-    active: view.getUint32(at + 0, true),
-    generation: view.getUint32(at + 4, true),
-  }),
-  write: (view, at, value) => {
-    view.setUint32(at + 0, fit(value.active, 32, "endpoint_connections.active"), true);
-    view.setUint32(at + 4, fit(value.generation, 32, "endpoint_connections.generation"), true);
   },
 };
 
