@@ -3,6 +3,7 @@
 import type { Choice, ConnectionLimit, ServiceKey } from "../mesh/mod.ts";
 import { createIndexAllocator, type IndexAllocator } from "../records/mod.ts";
 import type { DesiredEndpoint, DesiredFrontend } from "./desired.ts";
+import { createGenerations, type Generations } from "./generations.ts";
 import { emptyLimits, type Limits } from "./limits.ts";
 
 /** An endpoint with its place in map `endpoints`. */
@@ -92,10 +93,8 @@ export interface Applied {
   readonly nextRangeId: { value: number };
   /** Of connections, by cluster. */
   readonly limits: Limits;
-  /** The generation that each endpoint index had last. */
-  readonly generations: Map<number, number>;
-  /** The generation of indexes that were never used: random, so that no socket's state of another life matches. */
-  readonly firstGeneration: number;
+  /** Of the indexes of map `endpoints`. */
+  readonly generations: Generations;
 }
 
 /** Service ports 0 and 1 are reserved (maps.ts). */
@@ -113,8 +112,7 @@ export function emptyApplied(limits: Limits = emptyLimits()): Applied {
     rangeIds: new Map(),
     nextRangeId: { value: 0 },
     limits,
-    generations: new Map(),
-    firstGeneration: crypto.getRandomValues(new Uint32Array(1))[0],
+    generations: createGenerations(),
   };
 }
 

@@ -4,6 +4,7 @@ import { workload } from "../../../ffi/mod.ts";
 import { addressToBytes } from "../../mesh/mod.ts";
 import type { Applied, AppliedEndpoint, AppliedServicePort, AppliedTier } from "../applied.ts";
 import type { DesiredEndpoint } from "../desired.ts";
+import { generationAfter } from "../generations.ts";
 import type { FoundServicePort, FoundTier } from "../read_back.ts";
 import { type Draft, take } from "./draft.ts";
 
@@ -74,20 +75,15 @@ export function newEndpoint(draft: Draft, desired: DesiredEndpoint): AppliedEndp
   return { desired, index, generation };
 }
 
-/** 0 stands for an index that was never used. */
-function after(generation: number): number {
-  return ((generation + 1) >>> 0) || 1;
-}
-
-function nextGeneration(applied: Applied, index: number): number {
-  const generation = after(applied.generations.get(index) ?? applied.firstGeneration);
-  applied.generations.set(index, generation);
+function nextGeneration({ generations }: Applied, index: number): number {
+  const generation = generationAfter(generations.of(index));
+  generations.set(index, generation);
   return generation;
 }
 
 /** Whether an endpoint that is to be written is the first of its index: no socket remembers another one there. */
-export function isFirstUse({ firstGeneration }: Applied): (endpoint: workload.Endpoint) => boolean {
-  const first = after(firstGeneration);
+export function isFirstUse({ generations }: Applied): (endpoint: workload.Endpoint) => boolean {
+  const first = generationAfter(generations.first);
   return ({ generation }) => generation === first;
 }
 
