@@ -55,6 +55,10 @@ export interface ChosenWorld extends AsyncDisposable {
   readonly grow: () => Promise<void>;
   /** Server → how many connections the kernel counts to it through a VIP. */
   readonly connections: (vip: string) => Record<string, number>;
+  /** Server → its index in map endpoints. */
+  readonly indexes: (vip: string) => Record<string, number>;
+  /** Waits until what earlier calls released is free again. */
+  readonly settle: () => Promise<void>;
   /** What map services has for a VIP. */
   readonly words: (vip: string) => { id: number; value: workload.ServicePort };
 }
@@ -114,6 +118,13 @@ export async function createChosenWorld(): Promise<ChosenWorld> {
           return [desired.uid, count];
         }),
       ),
+    indexes: (vip) =>
+      Object.fromEntries(
+        [...portOf(vip).tiers.values()].flatMap(({ rows }) => rows).map((
+          row,
+        ) => [row.desired.uid, row.index]),
+      ),
+    settle: () => datapath.settle(),
     words: (vip) => {
       const { id } = portOf(vip);
       return { id, value: datapath.maps!.services.lookup(id)! };

@@ -102,6 +102,17 @@ describe("how endpoints are chosen", () => {
     });
   }
 
+  it("makes another table where only its size changes", async () => {
+    using host = createDatapathHost();
+    const datapath = host.open();
+    for (const tableSize of [251, 257, 257]) {
+      const choice: Choice = { kind: "maglev", tableSize };
+      await datapath.flush([serviceWith(1, 3, choice)]);
+      assert.equal(portOf(datapath, 1).value.tier.count & ~workload.tierFlag.TIER_MAPPED, tableSize);
+    }
+    datapath.close();
+  });
+
   it("counts endpoints' connections from the first service port on that asks for them", async () => {
     using host = createDatapathHost();
     const datapath = host.open();

@@ -47,4 +47,11 @@ describe("an index allocator", () => {
     assert.equal(allocator.take(), 2);
     assert.equal(allocator.take(), 3);
   });
+
+  it("knows what is taken however many there are", () => {
+    const allocator = createIndexAllocator(1);
+    for (let index = 1; index <= 5000; index++) assert.equal(allocator.take(), index);
+    allocator.giveBack(7);
+    assert.deepEqual([allocator.take(), allocator.take(), allocator.used], [7, 5001, 5001]);
+  });
 });
