@@ -40,8 +40,8 @@ static __always_inline void give_back_limit(__u32 limit)
 /*
  * Takes one of a limit's places; false where all are taken. @held: set to what must be given back.
  *
- * The count may stand above the limit while connects that come too late
- * take back what they added, and no such connect goes through: there are never more connections than places.
+ * The count may stand above the limit while connects that come too late take back what they added, and no such connect goes through:
+ * there are never more connections than places.
  */
 static __always_inline bool take_connection(__u32 limit, __u32 *held)
 {
