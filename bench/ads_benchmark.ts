@@ -114,7 +114,8 @@ async function tellAll({ stream, status, pid }: FollowedAgent, services: number)
   if (answer.error_detail) throw new Error(answer.error_detail.message);
   let now = await status();
   while (!now.ready) {
-    await sleep(20);
+    // It says itself when it was done; asking takes its time.
+    await sleep(100);
     now = await status();
   }
   const { decodeMs = NaN, storeMs = NaN } = now.controlPlane!.types[0];

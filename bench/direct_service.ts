@@ -40,7 +40,7 @@ export function directService(
 export function directTier(rank: number, first: number, weights: readonly number[]): DesiredTier {
   const endpoints = weights.map((weight, i): DesiredEndpoint => {
     const address = addressOf(first + i);
-    return { key: `${address}|${targetPort}`, uid: address, address, port: targetPort, weight };
+    return { uid: address, address, port: targetPort, weight };
   });
   return { rank, endpoints, portless: 0 };
 }

@@ -79,7 +79,7 @@ async function tellAll({ stream, status, pid }: FollowedAgent, services: number)
   }
   let now = await status();
   while (!now.ready) {
-    await sleep(20);
+    await sleep(100);
     now = await status();
   }
   const sum = (part: "decodeMs" | "storeMs") =>

@@ -58,6 +58,13 @@ interface Shape<K, V> {
   readonly value: Codec<V>;
 }
 
+/** Elements that were read together. */
+interface Batch {
+  readonly count: number;
+  readonly keys: DataView<ArrayBuffer>;
+  readonly values: DataView<ArrayBuffer>;
+}
+
 /** A map with single and batched operations. Closing it closes the file descriptor, not the map. */
 export class KernelMap<K, V> implements Disposable {
   readonly name: string;
@@ -112,9 +119,14 @@ export class KernelMap<K, V> implements Disposable {
   /**
    * Sets many values, some thousands a system call. On an error those before it are set.
    *
+   * @param entries where there are many, better made as they are asked for than all at once: nothing of them is kept
+   * @param most how many there are, or more
    * @throws {KernelError} E2BIG where the map is full
    */
-  updateMany(entries: Iterable<readonly [K, V]>): void {
+  updateMany(
+    entries: Iterable<readonly [K, V]>,
+    most: number = Array.isArray(entries) ? entries.length : batchSize,
+  ): void {
     if (Array.isArray(entries) && entries.length === 1) {
       const [[key, value]]: (readonly [K, V])[] = entries;
       return this.update(key, value);
@@ -123,7 +135,7 @@ export class KernelMap<K, V> implements Disposable {
     let keys: DataView<ArrayBuffer> | undefined;
     let values: DataView<ArrayBuffer> | undefined;
     let length = 0;
-    const capacity = Array.isArray(entries) ? Math.min(entries.length, batchSize) : batchSize;
+    const capacity = Math.min(most, batchSize);
     const write = () => {
       const count = new Uint32Array([length]);
       const call = this.#count("update_batch");
@@ -161,24 +173,40 @@ export class KernelMap<K, V> implements Disposable {
 
   /** All elements, read in batches. What changes meanwhile may be seen or not. */
   *entries(): Generator<[K, V]> {
+    for (const { count, keys, values } of this.batches()) {
+      for (let i = 0; i < count; i++) {
+        yield [this.key.read(keys, i * this.key.size), this.value.read(values, i * this.value.size)];
+      }
+    }
+  }
+
+  /** How many elements there are; nothing is made of them. An array has all of its own. */
+  countEntries(): number {
+    let total = 0;
+    for (const { count } of this.batches()) total += count;
+    return total;
+  }
+
+  /** All elements as they lie in memory, some thousands at a time. The buffers are used again for the next ones. */
+  protected *batches(): Generator<Batch, void> {
     let capacity = batchSize;
+    let keys = new DataView(new ArrayBuffer(capacity * this.key.size));
+    let values = new DataView(new ArrayBuffer(capacity * this.value.size));
     let token: Uint8Array<ArrayBuffer> | null = null;
     for (;;) {
       // Hash maps use 4 bytes for their place, arrays a key.
       const next: Uint8Array<ArrayBuffer> = new Uint8Array(Math.max(8, this.key.size));
-      const keys = new DataView(new ArrayBuffer(capacity * this.key.size));
-      const values = new DataView(new ArrayBuffer(capacity * this.value.size));
       const count = new Uint32Array([capacity]);
       const call = this.#count("lookup_batch");
       const result = call.weft_map_lookup_batch(this.fd, token, next, keys.buffer, values.buffer, count);
       if (result === -ENOSPC) {
         capacity *= 2; // one bucket of the hash has more
+        keys = new DataView(new ArrayBuffer(capacity * this.key.size));
+        values = new DataView(new ArrayBuffer(capacity * this.value.size));
         continue;
       }
       this.#check(result, "read");
-      for (let i = 0; i < count[0]; i++) {
-        yield [this.key.read(keys, i * this.key.size), this.value.read(values, i * this.value.size)];
-      }
+      yield { count: count[0], keys, values };
       if (result === 1) return;
       token = next;
     }
@@ -240,6 +268,20 @@ export class ArrayMap<V> extends KernelMap<number, V> {
       this.value.size,
     );
     this.#writer.write(this.value, entries.map(([place, value]) => ({ place, value })));
+  }
+
+  /** How many of the 64-bit words in a part of each value are not 0, over all values. @param at in bytes, a multiple of 8 */
+  countWords(at: number, words: number): number {
+    const perValue = this.value.size / 8;
+    let total = 0;
+    for (const { count, values } of this.batches()) {
+      const all = new BigUint64Array(values.buffer);
+      for (let i = 0; i < count; i++) {
+        const start = i * perValue + at / 8;
+        for (let word = start; word < start + words; word++) if (all[word] !== 0n) total++;
+      }
+    }
+    return total;
   }
 }
 

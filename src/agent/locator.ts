@@ -1,6 +1,12 @@
 /** From the kernel's number of an endpoint to the endpoint. */
 
-import { asideKey, type Controller, type Datapath } from "../dataplane/mod.ts";
+import {
+  type AppliedEndpoint,
+  asideKey,
+  type Controller,
+  type Datapath,
+  endpointKey,
+} from "../dataplane/mod.ts";
 import type { ServiceKey } from "../mesh/mod.ts";
 
 /** An endpoint by its names. */
@@ -8,8 +14,13 @@ export interface Located {
   readonly service: ServiceKey;
   /** `DesiredServicePort.key` */
   readonly port: string;
-  /** `DesiredEndpoint.key` */
+  /** `endpointKey` */
   readonly endpoint: string;
+}
+
+/** Where an endpoint is. */
+interface Place extends Omit<Located, "endpoint"> {
+  readonly row: AppliedEndpoint;
 }
 
 export interface Locator {
@@ -25,7 +36,7 @@ export function createLocator(
   controller: Pick<Controller, "state">,
 ): Locator {
   let flushes = -1;
-  let byIndex = new Map<number, Located & { readonly generation: number }>();
+  let byIndex = new Map<number, Place>();
 
   function refresh(): void {
     if (controller.state.flushes === flushes) return;
@@ -34,9 +45,7 @@ export function createLocator(
     for (const [service, { servicePorts }] of datapath.applied.services) {
       for (const [port, { tiers }] of servicePorts) {
         for (const { rows } of tiers.values()) {
-          for (const { index, generation, desired } of rows) {
-            byIndex.set(index, { service, port, endpoint: desired.key, generation });
-          }
+          for (const row of rows) byIndex.set(row.index, { service, port, row });
         }
       }
     }
@@ -46,13 +55,15 @@ export function createLocator(
     find: (index, generation) => {
       refresh();
       const found = byIndex.get(index);
-      return found?.generation === generation ? found : undefined;
+      if (found?.row.generation !== generation) return undefined;
+      const { service, port, row } = found;
+      return { service, port, endpoint: endpointKey(row.desired) };
     },
     indexOf: (service, key) => {
       const ports = datapath.applied.services.get(service)?.servicePorts ?? [];
       for (const [port, { tiers }] of ports) {
         for (const { rows } of tiers.values()) {
-          const row = rows.find(({ desired }) => asideKey(port, desired.key) === key);
+          const row = rows.find(({ desired }) => asideKey(port, endpointKey(desired)) === key);
           if (row) return row.index;
         }
       }

@@ -6,6 +6,7 @@ import {
   asideKey,
   type Controller,
   type Datapath,
+  endpointKey,
   failureEventsSize,
   type MeshMaps,
 } from "../dataplane/mod.ts";
@@ -44,7 +45,7 @@ export interface Outliers {
   /** Endpoints that are set aside now. */
   readonly aside: Aside;
   readonly counts: OutlierCounts;
-  /** An endpoint that is set aside now. @param port `DesiredServicePort.key` @param endpoint `DesiredEndpoint.key` */
+  /** An endpoint that is set aside now. @param port `DesiredServicePort.key` @param endpoint `endpointKey` */
   find(port: string, endpoint: string): { readonly outlier: Outlier; readonly until: Date } | undefined;
   /**
    * How many connections an endpoint got before it was last set aside: the kernel counts anew afterwards.
@@ -171,7 +172,11 @@ export function watchOutliers(parts: OutlierParts): Outliers {
     const found = locate.find(endpoint, generation);
     if (!found || aside.get(found.service)?.has(asideKey(found.port, found.endpoint))) return;
     const port = wholePorts(newest(), found.service, place(newest())).find(({ key }) => key === found.port);
-    if (!port?.tiers.some(({ endpoints }) => endpoints.some(({ key }) => key === found.endpoint))) return;
+    if (
+      !port?.tiers.some(({ endpoints }) =>
+        endpoints.some((endpoint) => endpointKey(endpoint) === found.endpoint)
+      )
+    ) return;
     const why = { inARow, how: kinds[failure] };
     const next = step(state, { kind: "failing", port, endpoint: found.endpoint, why }, at, settings);
     if (next === state) counts = { ...counts, shareReached: counts.shareReached + 1 };

@@ -12,6 +12,7 @@ import {
   type DesiredEndpoint,
   type DesiredService,
   type DesiredServicePort,
+  endpointKey,
   nearestTier,
 } from "../dataplane/mod.ts";
 import { formatAddressPort, type Health, type Service, type Snapshot, type Workload } from "../mesh/mod.ts";
@@ -198,17 +199,18 @@ function portRows(
     ? readRecord(maps.records, inKernel.tier.slot)
     : undefined;
   const shares = inKernel && record ? kernelShares(inKernel, record.entries) : new Map<number, number>();
-  const indexes = new Map(rowsOf(placed).map((row) => [row.desired.key, row.index]));
-  const isAside = (endpoint: DesiredEndpoint) => aside?.has(asideKey(port.key, endpoint.key)) ?? false;
+  const indexes = new Map(rowsOf(placed).map((row) => [endpointKey(row.desired), row.index]));
+  const isAside = (endpoint: DesiredEndpoint) =>
+    aside?.has(asideKey(port.key, endpointKey(endpoint))) ?? false;
   // A tier is left behind only when all of it is set aside.
   const nearest = port.tiers.findIndex(({ endpoints, portless }) =>
     portless > 0 || !endpoints.every(isAside)
   );
   return port.tiers.flatMap(({ endpoints }, tier) =>
     endpoints.map((endpoint) => {
-      const index = indexes.get(endpoint.key);
+      const index = indexes.get(endpointKey(endpoint));
       const share = index === undefined ? 0 : shares.get(index) ?? 0;
-      const setAside = isAside(endpoint) ? asideView(outliers, port.key, endpoint.key) : null;
+      const setAside = isAside(endpoint) ? asideView(outliers, port.key, endpointKey(endpoint)) : null;
       const hits = index === undefined ? 0 : Number(maps?.endpointHits.lookup(index) ?? 0n);
       return {
         port: port.port,
@@ -219,7 +221,7 @@ function portRows(
         health: healthOf(snapshot, endpoint.uid),
         tier,
         share: Math.min(1, share),
-        connections: hits + (outliers?.earlier(port.service, asideKey(port.key, endpoint.key)) ?? 0),
+        connections: hits + (outliers?.earlier(port.service, asideKey(port.key, endpointKey(endpoint))) ?? 0),
         state: isAside(endpoint) ? "set aside" : stateOf(endpoint.weight, tier > nearest, share),
         setAside,
       };

@@ -5,6 +5,7 @@ import {
   compileService,
   type DesiredEndpoint,
   type DesiredServicePort,
+  endpointKey,
   type RankedEndpoint,
   type ServicePortEdit,
 } from "../dataplane/mod.ts";
@@ -69,7 +70,7 @@ function open({ key, service, port, family, tiers }: DesiredServicePort): Port {
     rank,
     endpoints: [...endpoints],
     portless,
-    positions: new Map(endpoints.map((endpoint, position) => [endpoint.key, position])),
+    positions: new Map(endpoints.map((endpoint, position) => [endpointKey(endpoint), position])),
   }));
   return { key, service, port, family, tiers: opened };
 }
@@ -124,7 +125,7 @@ function add(tier: Tier, { endpoint }: RankedEndpoint): void {
     tier.portless++;
     return;
   }
-  tier.positions.set(endpoint.key, tier.endpoints.length);
+  tier.positions.set(endpointKey(endpoint), tier.endpoints.length);
   tier.endpoints.push(endpoint);
 }
 
@@ -134,10 +135,12 @@ function remove(tier: Tier, { endpoint }: RankedEndpoint): void {
     tier.portless--;
     return;
   }
-  const position = tier.positions.get(endpoint.key)!;
-  tier.positions.delete(endpoint.key);
+  const key = endpointKey(endpoint);
+  const position = tier.positions.get(key)!;
+  tier.positions.delete(key);
   const last = tier.endpoints.pop()!;
-  if (last.key === endpoint.key) return;
+  const lastKey = endpointKey(last);
+  if (lastKey === key) return;
   tier.endpoints[position] = last;
-  tier.positions.set(last.key, position);
+  tier.positions.set(lastKey, position);
 }

@@ -1,7 +1,7 @@
 /** A service port whose endpoints the source assigned itself. */
 
 import { type AssignedPort, familyOf, formatAddressPort } from "../mesh/mod.ts";
-import { asideKey, type DesiredServicePort, type Excluded } from "./desired.ts";
+import { asideKey, type DesiredServicePort, endpointKey, type Excluded } from "./desired.ts";
 import type { PortContext } from "./part.ts";
 
 /**
@@ -19,9 +19,9 @@ export function compileAssigned(
     const endpoints = tier.filter(({ address }) => familyOf(address) === family).flatMap((one) => {
       const { address, port: target, weight } = one;
       const uid = formatAddressPort(address, target);
-      const endpoint = { key: `${uid}|${address}|${target}`, uid, address, port: target, weight };
+      const endpoint = { uid, address, port: target, weight };
       mapped++;
-      if (!aside?.has(asideKey(key, endpoint.key))) return [endpoint];
+      if (!aside?.has(asideKey(key, endpointKey(endpoint)))) return [endpoint];
       excluded.push({ uid, port, family, reason: "set aside" });
       return [];
     });

@@ -126,5 +126,6 @@ function isSame(a: RankedEndpoint | null | undefined, b: RankedEndpoint | null |
 }
 
 function isSameEndpoint(a: DesiredEndpoint | null, b: DesiredEndpoint | null): boolean {
-  return a === null || b === null ? a === b : a.key === b.key && a.weight === b.weight;
+  if (a === null || b === null) return a === b;
+  return a.uid === b.uid && a.address === b.address && a.port === b.port && a.weight === b.weight;
 }

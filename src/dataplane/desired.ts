@@ -9,8 +9,6 @@ import type { Choice, ConnectionLimit, ServiceKey } from "../mesh/model.ts";
 
 /** One backend of one service port for callers of one family. */
 export interface DesiredEndpoint {
-  /** Unique among the endpoints of one service port: workload uid, address and target port. */
-  readonly key: string;
   readonly uid: string;
   /** Canonical text, of the service port's family. */
   readonly address: string;
@@ -18,6 +16,13 @@ export interface DesiredEndpoint {
   readonly port: number;
   /** The workload's capacity; an endpoint of weight 0 is present in its tier and never chosen. */
   readonly weight: number;
+}
+
+/** What tells one endpoint of a service port from another: workload uid, address and target port. */
+export function endpointKey(
+  { uid, address, port }: Pick<DesiredEndpoint, "uid" | "address" | "port">,
+): string {
+  return `${uid}|${address}|${port}`;
 }
 
 /** All endpoints of one rank; none where the rank occurs, but nobody of it can be chosen: such a tier refuses. */
@@ -125,7 +130,7 @@ export type AsideEndpoints = ReadonlyMap<string, string>;
 /** Every endpoint that is set aside, by service. Immutable: what changed is told by identity. */
 export type Aside = ReadonlyMap<ServiceKey, AsideEndpoints>;
 
-/** Names an endpoint of a service port. */
+/** Names an endpoint of a service port. @param endpoint `endpointKey` */
 export function asideKey(servicePort: string, endpoint: string): string {
   return `${servicePort}|${endpoint}`;
 }

@@ -10,7 +10,7 @@ import { frontendKey, rangeKeyOf } from "./frontend_key.ts";
 import { frontendWord, rangeWord } from "./frontend_tag.ts";
 import { leaveLimits, restoreLimits, writeLimits } from "./limits.ts";
 import type { MeshMaps } from "./maps.ts";
-import { abandonPlan, commitPlan, type Edit, isFirstUse, type Plan } from "./plan/mod.ts";
+import { abandonPlan, commitPlan, type Edit, isFirstUse, kernelEndpoint, type Plan } from "./plan/mod.ts";
 import type { SocketMaps } from "./programs.ts";
 
 /** Undoing failed as well: what the kernel holds is unknown and must be read back. */
@@ -62,12 +62,12 @@ export async function flush(target: FlushTarget, plan: Plan): Promise<void> {
     }
   };
   try {
-    await resetHits(maps, plan, pause);
+    await resetHits(target, plan, pause);
     await steps(
       plan.endpoints,
       (some) => writeEndpoints(target, some),
       // A UDP socket may have been given one before a later step failed.
-      () => maps.endpoints.storeMany(plan.endpoints.map(([index, one]) => [index, { ...one, flags: 0 }])),
+      () => maps.endpoints.storeMany(plan.endpoints.map((row) => kernelEndpoint(row, false))),
     );
     await pool.publish(plan.records);
     step(
@@ -103,8 +103,8 @@ export async function flush(target: FlushTarget, plan: Plan): Promise<void> {
     await frontends(gone);
     await steps(
       plan.retired,
-      (some) => maps.endpoints.storeMany(some.map(([index, , after]) => [index, after])),
-      () => maps.endpoints.storeMany(plan.retired.map(([index, before]) => [index, before])),
+      (some) => maps.endpoints.storeMany(some.map((row) => kernelEndpoint(row, false))),
+      () => maps.endpoints.storeMany(plan.retired.map((row) => kernelEndpoint(row, true))),
     );
   } catch (error) {
     await rollBack(target, plan, undo, error);
@@ -156,11 +156,20 @@ export function releasedNothing({ slots, ids, indexes, limits }: Plan["released"
   return slots.length + ids.length + indexes.length + limits.length === 0;
 }
 
-/** An index counts anew when it is given to another endpoint; nothing refers to it now, so the kernel does not count. */
-async function resetHits(maps: MeshMaps, plan: Plan, pause: () => Promise<void> | undefined): Promise<void> {
-  for (let at = 0; at < plan.endpoints.length; at += entriesAtOnce) {
-    const some = plan.endpoints.slice(at, at + entriesAtOnce);
-    maps.endpointHits.updateMany(some.map(([index]) => [index, 0n]));
+/**
+ * An index counts anew when it is given to another endpoint; nothing refers to it now, so the kernel does not count. One that was never
+ * used has counted nothing.
+ */
+async function resetHits(
+  { maps, applied }: FlushTarget,
+  plan: Plan,
+  pause: () => Promise<void> | undefined,
+): Promise<void> {
+  const isFresh = isFirstUse(applied);
+  const used = plan.endpoints.filter((row) => !isFresh(row));
+  for (let at = 0; at < used.length; at += entriesAtOnce) {
+    const some = used.slice(at, at + entriesAtOnce);
+    maps.endpointHits.updateMany(some.values().map(({ index }) => [index, 0n]), some.length);
     await pause();
   }
   maps.refusals.updateMany(plan.taken.ids.map((id) => [id, 0n]));
@@ -169,8 +178,11 @@ async function resetHits(maps: MeshMaps, plan: Plan, pause: () => Promise<void> 
 /** Of an index that had another endpoint before, sockets may remember that one, and look whether it is still there. */
 function writeEndpoints({ maps, applied }: FlushTarget, endpoints: Plan["endpoints"]): void {
   const isFresh = isFirstUse(applied);
-  maps.endpoints.updateMany(endpoints.filter(([, one]) => isFresh(one)));
-  maps.endpoints.storeMany(endpoints.filter(([, one]) => !isFresh(one)));
+  const fresh = endpoints.filter((row) => isFresh(row));
+  maps.endpoints.updateMany(fresh.values().map((row) => kernelEndpoint(row, true)), fresh.length);
+  maps.endpoints.storeMany(
+    endpoints.filter((row) => !isFresh(row)).map((row) => kernelEndpoint(row, true)),
+  );
 }
 
 function writeServicePorts(maps: MeshMaps, edits: Plan["servicePorts"], side: "before" | "after"): void {

@@ -7,6 +7,7 @@ import {
   type AsideEndpoints,
   asideKey,
   type DesiredEndpoint,
+  endpointKey,
   type ExclusionReason,
   type RankedEndpoint,
 } from "./desired.ts";
@@ -61,13 +62,7 @@ export function partOf(context: PortContext, { workload, ports }: Candidate, rea
   if (rank === undefined) return out("not local");
   const { uid, capacity: weight } = workload;
   const { address } = reach;
-  const endpoint: DesiredEndpoint = {
-    key: `${uid}|${address}|${targetPort}`,
-    uid,
-    address,
-    port: targetPort,
-    weight,
-  };
-  if (context.aside?.has(asideKey(context.key, endpoint.key))) return out("set aside");
+  const endpoint: DesiredEndpoint = { uid, address, port: targetPort, weight };
+  if (context.aside?.has(asideKey(context.key, endpointKey(endpoint)))) return out("set aside");
   return { mapped, ranked: { rank, endpoint }, excluded: null };
 }

@@ -172,5 +172,5 @@ function useSockets(datapath: Datapath, network: ProbeNetwork): number {
 
 /** Elements of per-socket state. */
 function remembers({ sockets }: Datapath): number {
-  return countPeers(sockets) + [...sockets.flows.entries()].length;
+  return countPeers(sockets) + sockets.flows.countEntries();
 }

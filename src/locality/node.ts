@@ -1,6 +1,13 @@
 /** Where this node is. */
 
-import type { Locality, PersistentMap, Snapshot, Workload } from "../mesh/mod.ts";
+import {
+  diff,
+  emptyMap,
+  type Locality,
+  type PersistentMap,
+  type Snapshot,
+  type Workload,
+} from "../mesh/mod.ts";
 import type { Place } from "./rank.ts";
 
 /** What the node was told about itself; `undefined`: not told. */
@@ -36,14 +43,34 @@ export function createNodeFinder(options: NodeOptions): NodeFinder {
     clusterId,
     locality: told ? { region: region ?? "", zone: zone ?? "", subzone: subzone ?? "" } : nowhere,
   };
-  let asked: PersistentMap<Workload> | undefined;
+  /** The workloads of the snapshot that was asked about last, and those of them that run here, by uid. */
+  let known = emptyMap<Workload>();
+  const here = new Map<string, Workload>();
   let warning: string | undefined;
+
+  /** Costs what changed. @returns whether anything changed here */
+  function follow(workloads: PersistentMap<Workload>): boolean {
+    let changed = false;
+    if (known.size === 0) {
+      // The first mesh is all change.
+      for (const workload of workloads.values()) if (workload.node === node) here.set(workload.uid, workload);
+      known = workloads;
+      return here.size > 0;
+    }
+    for (const { key, before, after } of diff(known, workloads)) {
+      if (after?.node === node) here.set(key, after);
+      else if (before?.node === node) here.delete(key);
+      else continue;
+      changed = true;
+    }
+    known = workloads;
+    return changed;
+  }
+
   return {
     place: (snapshot) => {
-      const here = snapshot.nodes.get(node);
-      if (told || here === asked) return place;
-      asked = here;
-      const [first, other] = distinctLocalities(here);
+      if (told || node === "" || !follow(snapshot.workloads)) return place;
+      const [first, other] = distinctLocalities(here.values());
       warning = other &&
         `the workloads on node ${node} do not agree where it is (${words(first)} and ${words(other)}): ` +
           "give --region, --zone and --subzone";
@@ -57,14 +84,13 @@ export function createNodeFinder(options: NodeOptions): NodeFinder {
   };
 }
 
-/** The first two localities that differ. */
-function distinctLocalities(workloads: PersistentMap<Workload> | undefined): Locality[] {
-  const found: Locality[] = [];
-  for (const { locality } of workloads?.values() ?? []) {
-    if (found.length === 0) found.push(locality);
-    else if (!same(locality, found[0])) return [found[0], locality];
+/** Those that differ, in an order that does not depend on that of the workloads. */
+function distinctLocalities(workloads: Iterable<Workload>): Locality[] {
+  const found = new Map<string, Locality>();
+  for (const { locality } of workloads) {
+    found.set(JSON.stringify([locality.region, locality.zone, locality.subzone]), locality);
   }
-  return found;
+  return [...found].sort(([a], [b]) => a < b ? -1 : 1).map(([, locality]) => locality);
 }
 
 function same(a: Locality, b: Locality): boolean {

@@ -25,7 +25,7 @@ export interface Branch<V> {
   /** Bit n: there is a child for the hash bits n. */
   bitmap: number;
   /** The children that exist, in the order of their bits. */
-  readonly children: Node<V>[];
+  children: Node<V>[];
   /** The edit that made this node, the only one that may still change it in place. */
   readonly owner: Edit;
 }
@@ -242,13 +242,16 @@ function withChildAdded<V>(
   child: Node<V>,
   owner: Edit,
 ): Branch<V> {
-  const copy = editable(node, owner);
-  const { children } = copy;
-  copy.bitmap |= bit;
-  // Not splice(): it would make one more array, of the nothing that it takes out.
-  for (let i = children.length; i > place; i--) children[i] = children[i - 1];
+  // An array that grows in place keeps room for sixteen more, and most branches have three children.
+  const children = new Array<Node<V>>(node.children.length + 1);
+  for (let i = 0; i < place; i++) children[i] = node.children[i];
   children[place] = child;
-  return copy;
+  for (let i = place; i < node.children.length; i++) children[i + 1] = node.children[i];
+  const bitmap = node.bitmap | bit;
+  if (node.owner !== owner) return { kind: "branch", bitmap, children, owner };
+  node.bitmap = bitmap;
+  node.children = children;
+  return node;
 }
 
 function withChildRemoved<V>(node: Branch<V>, bit: number, place: number, owner: Edit): Branch<V> {

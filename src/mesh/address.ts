@@ -6,6 +6,8 @@ import ipaddr from "ipaddr.js";
 /** 4 or 6: which protocol an address belongs to. An IPv4-mapped IPv6 address is IPv4. */
 export type Family = 4 | 6;
 
+const colon = 0x3a;
+
 /** The 12 bytes before an IPv4 address in its 16-byte form (RFC 4291, 2.5.5.2). */
 const mappedPrefix = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff] as const;
 
@@ -23,7 +25,9 @@ export function parseAddress(text: string): string | undefined {
 
 /** The family of a canonical address. */
 export function familyOf(address: string): Family {
-  return address.includes(":") ? 6 : 4;
+  // An IPv6 address has its first colon behind at most four digits. Not includes(): this is asked for every endpoint, several times.
+  for (let i = 0; i < 5; i++) if (address.charCodeAt(i) === colon) return 6;
+  return 4;
 }
 
 /** A canonical address as 16 bytes in network order, IPv4 as IPv4-mapped. */

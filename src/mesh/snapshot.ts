@@ -23,8 +23,6 @@ export interface Snapshot {
   readonly policies: PersistentMap<Policy>;
   /** Service → uid → workload that names the service, whether or not the service is known. */
   readonly members: PersistentMap<PersistentMap<Workload>>;
-  /** Node → uid → workload that runs there; none for the node "". */
-  readonly nodes: PersistentMap<PersistentMap<Workload>>;
   /** Uid → the services whose own `endpoints` name that workload, whether or not it is known. */
   readonly writers: PersistentMap<readonly ServiceKey[]>;
   /**
@@ -64,7 +62,6 @@ export function emptySnapshot(): Snapshot {
     services: emptyMap(),
     policies: emptyMap(),
     members: emptyMap(),
-    nodes: emptyMap(),
     writers: emptyMap(),
     claims: emptyMap(),
     rangeClaims: emptyMap(),
@@ -142,7 +139,6 @@ interface SnapshotDraft {
   readonly services: MapDraft<Service>;
   readonly policies: MapDraft<Policy>;
   readonly members: GroupsDraft;
-  readonly nodes: GroupsDraft;
   readonly writers: MapDraft<readonly ServiceKey[]>;
   readonly claims: MapDraft<readonly ServiceKey[]>;
   readonly rangeClaims: MapDraft<readonly ServiceKey[]>;
@@ -154,7 +150,6 @@ function draftOf(snapshot: Snapshot): SnapshotDraft {
     services: snapshot.services.draft(),
     policies: snapshot.policies.draft(),
     members: { all: snapshot.members.draft(), touched: new Map() },
-    nodes: { all: snapshot.nodes.draft(), touched: new Map() },
     writers: snapshot.writers.draft(),
     claims: snapshot.claims.draft(),
     rangeClaims: snapshot.rangeClaims.draft(),
@@ -167,7 +162,6 @@ function finish(draft: SnapshotDraft, before: Snapshot): Snapshot {
     services: draft.services.finish(),
     policies: draft.policies.finish(),
     members: finishGroups(draft.members),
-    nodes: finishGroups(draft.nodes),
     writers: draft.writers.finish(),
     claims: draft.claims.finish(),
     rangeClaims: draft.rangeClaims.finish(),
@@ -216,11 +210,9 @@ function putWorkload(draft: SnapshotDraft, told: Workload): void {
     for (const key of old.services.keys()) {
       if (!workload.services.has(key)) groupOf(draft.members, key).delete(uid);
     }
-    if (old.node !== "" && old.node !== workload.node) groupOf(draft.nodes, old.node).delete(uid);
   }
   draft.workloads.put(entry);
   for (const key of workload.services.keys()) groupOf(draft.members, key).put(entry);
-  if (workload.node !== "") groupOf(draft.nodes, workload.node).put(entry);
 }
 
 /**
@@ -252,7 +244,6 @@ function removeWorkload(draft: SnapshotDraft, uid: string): void {
   if (old === undefined) return;
   draft.workloads.delete(uid);
   for (const key of old.services.keys()) groupOf(draft.members, key).delete(uid);
-  if (old.node !== "") groupOf(draft.nodes, old.node).delete(uid);
 }
 
 function putService(draft: SnapshotDraft, service: Service): void {

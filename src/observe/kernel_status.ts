@@ -26,13 +26,6 @@ export interface MapUse {
   readonly records: number;
 }
 
-/** Counts a map's elements by reading them all. */
-function countEntries(entries: Iterable<unknown>): number {
-  let count = 0;
-  for (const _ of entries) count++;
-  return count;
-}
-
 /** The fill levels and memory of the maps of one generation. */
 export function meshMapStatuses(maps: MeshMaps, use: MapUse, innerMapBytes: number): MapStatus[] {
   const memory = mapMemories(maps);
@@ -45,7 +38,7 @@ export function meshMapStatuses(maps: MeshMaps, use: MapUse, innerMapBytes: numb
   });
   return [
     of("frontends", use.frontends, sizes.frontends),
-    of("ranges", countEntries(maps.ranges.entries()), maps.ranges.info().maxEntries),
+    of("ranges", maps.ranges.countEntries(), maps.ranges.info().maxEntries),
     of("services", use.services, sizes.services),
     of("records", use.records, sizes.records, innerMapBytes),
     of("endpoints", use.endpoints, sizes.endpoints),
@@ -65,9 +58,9 @@ export function socketMapStatuses(sockets: ReturnType<typeof openSocketMaps>): M
   const sizes = socketSizesOf(sockets);
   const of = (
     name: string,
-    map: { entries(): Iterable<unknown>; memory(): number },
+    map: { countEntries(): number; memory(): number },
     size: number,
-  ): MapStatus => ({ name, used: countEntries(map.entries()), size, bytes: map.memory() });
+  ): MapStatus => ({ name, used: map.countEntries(), size, bytes: map.memory() });
   return [
     {
       name: "socket_peers",
@@ -93,7 +86,7 @@ export function readCounters(maps: MeshMaps): Record<string, number> {
 export function statusWithoutAgent(shim: Shim, paths: PinPaths, cgroup: string): StatusResponse {
   const programs = hookStatuses(shim, paths.links, undefined);
   const maps = openMeshMaps(shim, paths.maps);
-  const frontends = maps ? countEntries(maps.frontends.entries()) : 0;
+  const frontends = maps ? maps.frontends.countEntries() : 0;
   const pinned = openPin(shim, `${paths.sockets}/socket_peers`);
   if (pinned !== undefined) closeFd(shim, pinned);
   const statuses = maps

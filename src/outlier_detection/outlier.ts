@@ -31,7 +31,7 @@ export interface Outlier {
   readonly aside: { readonly until: number; readonly why: Failing } | null;
 }
 
-/** Of one service port, by `DesiredEndpoint.key`. */
+/** Of one service port, by `endpointKey`. */
 export interface PortOutliers extends Pick<DesiredServicePort, "service" | "port" | "family"> {
   readonly endpoints: ReadonlyMap<string, Outlier>;
 }

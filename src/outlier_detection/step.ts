@@ -1,6 +1,6 @@
 /** The state machine: what is remembered, what happens, and when, give what is remembered then. It touches nothing else. */
 
-import type { DesiredServicePort } from "../dataplane/desired.ts";
+import { type DesiredServicePort, endpointKey } from "../dataplane/desired.ts";
 import type { ServiceKey } from "../mesh/model.ts";
 import type { Failing, Outlier, OutlierState, PortOutliers } from "./outlier.ts";
 import { ejectionMs, type OutlierSettings } from "./settings.ts";
@@ -10,7 +10,7 @@ import { choosableOf, lastTier, mostAside } from "./share.ts";
 export type WholePort = Omit<DesiredServicePort, "mapped" | "choice" | "connectionLimit">;
 
 export type OutlierEvent =
-  /** An endpoint (`DesiredEndpoint.key`) has failed so often that it is to be set aside, if that may be. */
+  /** An endpoint (`endpointKey`) has failed so often that it is to be set aside, if that may be. */
   | {
     readonly kind: "failing";
     readonly port: WholePort;
@@ -58,13 +58,15 @@ function setAside(
 ): OutlierState {
   const known = state.get(port.key)?.endpoints ?? new Map<string, Outlier>();
   const before = known.get(key);
-  const tier = port.tiers.findIndex((tier) => choosableOf(tier).some((endpoint) => endpoint.key === key));
+  const tier = port.tiers.findIndex((tier) =>
+    choosableOf(tier).some((endpoint) => endpointKey(endpoint) === key)
+  );
   if (tier === -1 || before?.aside) return state;
   const last = lastTier(port.tiers);
   // Nobody comes to a tier behind the last one.
   if (tier > last || tier === last && roomIn(port, last, known, settings) <= 0) return state;
   const times = timesAfter(before?.times ?? 0, settings);
-  const endpoint = port.tiers[tier].endpoints.find((endpoint) => endpoint.key === key)!;
+  const endpoint = port.tiers[tier].endpoints.find((endpoint) => endpointKey(endpoint) === key)!;
   const outlier = { endpoint, times, since: now, aside: { until: now + ejectionMs(times, settings), why } };
   return withPort(state, port.key, {
     service: port.service,
@@ -88,7 +90,7 @@ function roomIn(
   { maxEjectionPercent }: OutlierSettings,
 ): number {
   const choosable = choosableOf(tiers[number]);
-  const aside = choosable.filter(({ key }) => known.get(key)?.aside).length;
+  const aside = choosable.filter((endpoint) => known.get(endpointKey(endpoint))?.aside).length;
   return mostAside(choosable.length, maxEjectionPercent) - aside;
 }
 
@@ -116,14 +118,15 @@ function adaptPort(
   now: number,
   settings: OutlierSettings,
 ): ReadonlyMap<string, Outlier> {
-  const present = new Set(port.tiers.flatMap(choosableOf).map(({ key }) => key));
+  const present = new Set(port.tiers.flatMap(choosableOf).map(endpointKey));
   const gone = [...known.keys()].filter((key) => !present.has(key));
   const left = new Map(known);
   for (const key of gone) left.delete(key);
   const last = lastTier(port.tiers);
   const tooMany = last === -1 ? 0 : Math.max(0, -roomIn(port, last, left, settings));
   if (gone.length + tooMany === 0) return known;
-  const inLast = last === -1 ? [] : port.tiers[last].endpoints.flatMap(({ key }) => {
+  const inLast = last === -1 ? [] : port.tiers[last].endpoints.flatMap((endpoint) => {
+    const key = endpointKey(endpoint);
     const outlier = left.get(key);
     return outlier?.aside ? [{ key, outlier, until: outlier.aside.until }] : [];
   });

@@ -29,7 +29,7 @@ export function innerMap(shim: Shim, fd: number): KernelMap<number, workload.Rec
 
 /** Writes a record's entries, from the first on. */
 export function fillInnerMap(shim: Shim, fd: number, entries: RecordEntries): void {
-  innerMap(shim, fd).updateMany(entries.map((entry, position) => [position, entry] as const));
+  innerMap(shim, fd).updateMany(entries.entries(), entries.length);
 }
 
 /** What an inner map holds. */

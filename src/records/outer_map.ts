@@ -113,7 +113,7 @@ export interface NewRecord {
 }
 
 /**
- * Creates, fills and publishes records: one grace period a batch.
+ * Creates, fills and publishes records: one grace period a batch, in which the next batch is made. On an error some are published.
  *
  * @param threads how publishing waits (ArrayOfMaps.publish)
  * @returns the inner maps' ids
@@ -125,23 +125,68 @@ export async function publishRecords(
 ): Promise<number[]> {
   const { shim } = outer;
   const ids: number[] = [];
-  for (let start = 0; start < records.length; start += batchSize) {
-    const assignments: { slot: number; fd: number }[] = [];
+  let publishing = Promise.resolve();
+  for (let start = 0; start < records.length; start += batchSize / 2) {
+    let made: readonly MadeRecord[] = [];
     try {
-      for (const { slot, capacity, entries } of records.slice(start, start + batchSize)) {
-        const fd = createInnerMap(shim, capacity);
-        assignments.push({ slot, fd });
-        fillInnerMap(shim, fd, entries);
-        // Where look-ups do not wait one call for the whole batch will do, below.
-        if (threads !== 0) ids.push(mapInfo(shim, fd).id);
-      }
-      await outer.publish(assignments, threads);
-      if (threads === 0) ids.push(...idsIn(outer, assignments));
+      made = makeRecords(shim, records.slice(start, start + batchSize / 2));
     } finally {
-      for (const { fd } of assignments) closeFd(shim, fd);
+      try {
+        await publishing;
+      } catch (error) {
+        closeAll(shim, made);
+        throw error;
+      }
     }
+    publishing = publishMade(outer, made, threads, ids);
+    // It is told of when the next batch has been made.
+    publishing.catch(() => {});
   }
+  await publishing;
   return ids;
+}
+
+/** A filled inner map that nothing refers to yet; the file descriptor is the owner's. */
+interface MadeRecord {
+  readonly slot: number;
+  readonly fd: number;
+}
+
+function makeRecords(shim: Shim, records: readonly NewRecord[]): MadeRecord[] {
+  const made: MadeRecord[] = [];
+  try {
+    for (const { slot, capacity, entries } of records) {
+      const fd = createInnerMap(shim, capacity);
+      made.push({ slot, fd });
+      fillInnerMap(shim, fd, entries);
+    }
+  } catch (error) {
+    closeAll(shim, made);
+    throw error;
+  }
+  return made;
+}
+
+function closeAll(shim: Shim, made: readonly MadeRecord[]): void {
+  for (const { fd } of made) closeFd(shim, fd);
+}
+
+/** Publishes one batch, and closes its file descriptors. @param ids where the inner maps' ids are appended */
+async function publishMade(
+  outer: ArrayOfMaps,
+  made: readonly MadeRecord[],
+  threads: number,
+  ids: number[],
+): Promise<void> {
+  const { shim } = outer;
+  try {
+    // Where look-ups do not wait one call for the whole batch will do, below.
+    if (threads !== 0) { for (const { fd } of made) ids.push(mapInfo(shim, fd).id); }
+    await outer.publish(made, threads);
+    if (threads === 0) ids.push(...idsIn(outer, made));
+  } finally {
+    closeAll(shim, made);
+  }
 }
 
 /** The ids of inner maps that were just published. */

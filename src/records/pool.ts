@@ -267,30 +267,26 @@ export function createRecordPool(options: PoolOptions): RecordPool {
 
   async function publishPending(records: readonly RecordContent[]): Promise<void> {
     learnPlaceholder();
-    for (let start = 0; start < records.length; start += batchSize) {
-      const batch = records.slice(start, start + batchSize).map(({ slot, entries }): NewRecord => ({
-        slot,
-        capacity: capacityOf(pending.get(slot)!),
-        entries,
-      }));
-      try {
-        const ids = await publishRecords(outer(), batch, threads);
-        batch.forEach(({ slot, capacity }, i) => {
-          table.put(slot, { id: ids[i], capacity }, "used");
-          pending.delete(slot);
-          evicted.delete(slot);
-        });
-      } catch (error) {
-        // What was published is a record, the rest is not: whoever acquired them releases both.
-        for (const { slot } of batch) {
-          const found = inKernel(slot);
-          if (!found) continue;
-          table.put(slot, found, "used");
-          pending.delete(slot);
-          evicted.delete(slot);
-        }
-        throw error;
+    const made = records.map(({ slot, entries }): NewRecord => ({
+      slot,
+      capacity: capacityOf(pending.get(slot)!),
+      entries,
+    }));
+    const publishedAs = (slot: number, content: SlotContent) => {
+      table.put(slot, content, "used");
+      pending.delete(slot);
+      evicted.delete(slot);
+    };
+    try {
+      const ids = await publishRecords(outer(), made, threads);
+      made.forEach(({ slot, capacity }, i) => publishedAs(slot, { id: ids[i], capacity }));
+    } catch (error) {
+      // What was published is a record, the rest is not: whoever acquired them releases both.
+      for (const { slot } of made) {
+        const found = inKernel(slot);
+        if (found) publishedAs(slot, found);
       }
+      throw error;
     }
   }
 

@@ -21,6 +21,7 @@ import {
 } from "./proto/mod.ts";
 import type { Rejection, TypeState } from "./protocol.ts";
 import { createResourceReader, createStaging } from "./delta_resource.ts";
+import type { HeldResource } from "./held_resource.ts";
 import { slices } from "../host/slices.ts";
 
 /** How the resources of one type are read. */
@@ -41,23 +42,6 @@ export interface DeltaChanges<V> {
   readonly upserts: readonly V[];
   /** Names of resources that are there and go. */
   readonly removals: readonly string[];
-}
-
-/** A resource that was accepted and is not removed. Its contents stay as they came: the mesh has what it needs of them. */
-export interface HeldResource {
-  readonly name: string;
-  readonly version: string;
-  readonly receivedAt: Date;
-  readonly aliases: readonly string[];
-  /** The response that it came in, and where in it. */
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly end: number;
-}
-
-/** What the type's decoder read. */
-export function heldValue({ bytes, start, end }: HeldResource): Uint8Array {
-  return bytes.subarray(start, end);
 }
 
 /** The state of the types of one connection, and the messages that move it. */
@@ -118,20 +102,26 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
   /** The type's first request on a stream. */
   function subscribe(record: TypeRecord<V>, first: boolean): Uint8Array {
     const tellable = [...record.held.values()].filter(({ name }) => !record.rejected.has(name));
-    // At least: two tags, two lengths, and the length of both.
-    const size = tellable.reduce((sum, { name, version }) => sum + name.length + version.length + 6, 0);
-    const versions = size > maxVersionBytes
-      ? {}
-      : Object.fromEntries(tellable.map(({ name, version }) => [name, version]));
+    const versions = versionsOf(tellable);
     const known = [...record.held.keys(), ...record.rejected.keys()];
     record.untold = new Set(known.filter((name) => !Object.hasOwn(versions, name)));
     return request(record, { ...first ? { node } : {}, initial_resource_versions: versions });
   }
 
+  /** None where they would take more than may be told. */
+  function versionsOf(resources: readonly HeldResource[]): Record<string, string> {
+    // At least: two tags, two lengths, and the length of both.
+    let size = resources.reduce((sum, { name }) => sum + name.length + 6, 0);
+    if (size > maxVersionBytes) return {};
+    const versions = resources.map(({ name, version }) => [name, version] as const);
+    for (const [, version] of versions) size += version.length;
+    return size > maxVersionBytes ? {} : Object.fromEntries(versions);
+  }
+
   async function decode(record: TypeRecord<V>, bytes: Uint8Array, envelope: Envelope, now: Date) {
     const staging = createStaging<V>();
     const pause = slices();
-    const read = createResourceReader(bytes, record.type, now, staging);
+    const read = createResourceReader({ bytes, receivedAt: now }, record.type, staging);
     const { ranges } = envelope;
     for (let i = 0; i < ranges.length; i += 2) {
       read(ranges[i], ranges[i + 1]);

@@ -1,7 +1,8 @@
 /** One resource of a delta response: its wrapper, and what the type makes of its contents. */
 
 import { Buffer } from "node:buffer";
-import type { DeltaType, HeldResource } from "./delta.ts";
+import type { DeltaType } from "./delta.ts";
+import { HeldResource, type ReceivedResponse } from "./held_resource.ts";
 import { anyType, createFieldReader, type FieldVisitor, resourceType } from "./proto/mod.ts";
 import { ResourceError } from "./resource_error.ts";
 
@@ -36,9 +37,11 @@ export function createStaging<V>(): Staging<V> {
 
   return {
     accept: (resource, value) => {
-      const { name, version } = resource;
-      if (accepted.has(name) || refusals.has(name)) return refuse(name, version, "");
+      const { name } = resource;
+      if (refusals.size > 0 && refusals.has(name)) return refuse(name, resource.version, "");
+      // Not asked first whether it is there: that would look it up twice, and those that are there twice all go.
       accepted.set(name, resource);
+      if (accepted.size === values.length) return refuse(name, resource.version, "");
       values.push(value);
     },
     refuse,
@@ -64,16 +67,15 @@ const noAliases: readonly string[] = [];
 /**
  * Makes a reader of the resources of one response.
  *
- * @param bytes the whole response
  * @param into what gets them
  * @returns reads the resource in a range of it
  */
 export function createResourceReader<V>(
-  bytes: Uint8Array,
+  response: ReceivedResponse,
   { typeUrl, decoder }: DeltaType<V>,
-  receivedAt: Date,
   into: Staging<V>,
 ): (start: number, end: number) => void {
+  const { bytes } = response;
   const readFields = createFieldReader(bytes);
   const decode = decoder(bytes);
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -88,7 +90,9 @@ export function createResourceReader<V>(
   }
 
   let name: string;
-  let version: string;
+  /** Where the version is: no text is made of it unless it is asked for. */
+  let versionFrom: number;
+  let versionTo: number;
   let aliases: readonly string[];
   /** The contents, and where their value is; `undefined` where there are none. */
   let contents: { type: string; from: number; to: number } | undefined;
@@ -104,7 +108,7 @@ export function createResourceReader<V>(
     number: () => {},
     range: (field, start, end) => {
       if (field === inResource.name) name = text(start, end);
-      else if (field === inResource.version) version = text(start, end);
+      else if (field === inResource.version) [versionFrom, versionTo] = [start, end];
       else if (field === inResource.aliases) aliases = [...aliases, text(start, end)];
       else if (field === inResource.resource) {
         contents = { type: "", from: end, to: end };
@@ -114,8 +118,8 @@ export function createResourceReader<V>(
   };
 
   return (start, end) => {
-    [name, version, aliases, contents] = ["", "", noAliases, undefined];
-    const refuse = (reason: string) => into.refuse(name, version, reason);
+    [name, versionFrom, versionTo, aliases, contents] = ["", 0, 0, noAliases, undefined];
+    const refuse = (reason: string) => into.refuse(name, text(versionFrom, versionTo), reason);
     try {
       readFields(start, end, resourceFields);
     } catch (error) {
@@ -127,7 +131,7 @@ export function createResourceReader<V>(
     if (type !== typeUrl) return refuse(`it is a ${type}, expected a ${typeUrl}`);
     try {
       const value = decode(name, from, to);
-      into.accept({ name, version, receivedAt, aliases, bytes, start: from, end: to }, value);
+      into.accept(new HeldResource(name, aliases, response, start, end), value);
     } catch (error) {
       const reason = messageOf(error);
       return refuse(error instanceof ResourceError ? reason : `its contents cannot be read: ${reason}`);

@@ -282,9 +282,10 @@ function build(random: () => number, maps: Map<number, FakeMap>, pins: Map<strin
       chunk.forEach((key, i) => {
         const bytes = slice(keys, map.keySize, i);
         for (let at = 0; at < bytes.length; at++) bytes[at] = key.charCodeAt(at);
-        // Buffers are zero, as is what an array was never given.
         const value = map.values.get(key);
+        // What an array was never given is zero.
         if (value) slice(values, map.valueSize, i).set(value);
+        else slice(values, map.valueSize, i).fill(0);
       });
       (count as Uint32Array)[0] = chunk.length;
       new DataView(bytesOf(to).buffer).setUint32(0, start + chunk.length, true);

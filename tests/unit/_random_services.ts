@@ -1,14 +1,15 @@
 /** Random services as the compiler would make them, and random changes to them, such as planners get wrong. */
 
-import type {
-  DesiredEndpoint,
-  DesiredFrontend,
-  DesiredService,
-  DesiredServicePort,
-  DesiredTier,
-  RankedEndpoint,
-  ServiceEdit,
-  ServiceTarget,
+import {
+  type DesiredEndpoint,
+  type DesiredFrontend,
+  type DesiredService,
+  type DesiredServicePort,
+  type DesiredTier,
+  endpointKey,
+  type RankedEndpoint,
+  type ServiceEdit,
+  type ServiceTarget,
 } from "../../src/dataplane/mod.ts";
 import { type Choice, type Family, randomChoice, type ServiceKey } from "../../src/mesh/mod.ts";
 import { type Answer, type Destination, placeOf } from "./_kernel_reader.ts";
@@ -59,7 +60,7 @@ function endpointsOf({ members }: Pick<Draft, "members">, family: Family, port: 
     const address = family === 4
       ? `10.0.${number >> 8}.${number & 0xff}`
       : `fd00::${(number + 1).toString(16)}`;
-    return { key: `${uid}|${address}|${port + 8000}`, uid, address, port: port + 8000, weight };
+    return { uid, address, port: port + 8000, weight };
   });
 }
 
@@ -120,7 +121,8 @@ function serviceEdit(key: ServiceKey, before: Draft, after: Draft): ServiceEdit 
   const missing = (some: RankedEndpoint[], others: RankedEndpoint[]) =>
     some.filter(({ rank, endpoint: one }) =>
       !others.some((other) =>
-        other.rank === rank && other.endpoint!.key === one!.key && other.endpoint!.weight === one!.weight
+        other.rank === rank && endpointKey(other.endpoint!) === endpointKey(one!) &&
+        other.endpoint!.weight === one!.weight
       )
     );
   const edits = desiredService(key, after).servicePorts.map((port, i) => {

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { workload } from "../../ffi/mod.ts";
+import { endpointKey } from "../../src/dataplane/mod.ts";
 import { byteString, type FakeKernel, u32Key } from "./_fake_kernel.ts";
 import type { Destination, KernelReader } from "./_kernel_reader.ts";
 import { destinations, ownerKeyOf, wantedAnswer, wantedEndpoints, type World } from "./_random_services.ts";
@@ -55,7 +56,9 @@ export function createStickySockets(
   function workloadOf({ to, place }: StickySocket, world: World): string | undefined {
     if (wantedAnswer(world, to).kind !== "balance") return undefined;
     const endpoints = wantedEndpoints(world, to, "all").get(place) ?? [];
-    return endpoints.length === 1 ? `${ownerKeyOf(world, to.address)} ${endpoints[0].key}` : undefined;
+    return endpoints.length === 1
+      ? `${ownerKeyOf(world, to.address)} ${endpointKey(endpoints[0])}`
+      : undefined;
   }
 
   return {

@@ -1,6 +1,14 @@
 /** Service ports for tests of src/outlier_detection. */
 
+import { endpointKey } from "../../src/dataplane/mod.ts";
 import type { WholePort } from "../../src/outlier_detection/mod.ts";
+
+const place = { address: "10.0.0.1", port: 8080 };
+
+/** The key of the endpoint with this name. */
+export function keyOf(uid: string): string {
+  return endpointKey({ uid, ...place });
+}
 
 /** Endpoints of a tier by name, each with its weight; `portless`: how many have no port. */
 export interface TestTier {
@@ -22,13 +30,7 @@ export function wholePort(tiers: readonly (TestTier | readonly string[])[], serv
       return {
         rank: -i,
         portless,
-        endpoints: Object.entries(weights).map(([uid, weight]) => ({
-          key: uid,
-          uid,
-          address: "10.0.0.1",
-          port: 8080,
-          weight,
-        })),
+        endpoints: Object.entries(weights).map(([uid, weight]) => ({ uid, ...place, weight })),
       };
     }),
   };

@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { createLocator } from "../../src/agent/locator.ts";
-import { asideKey } from "../../src/dataplane/mod.ts";
+import { asideKey, endpointKey } from "../../src/dataplane/mod.ts";
 import { createDatapathHost, serviceOf } from "./_datapath_host.ts";
 
 describe("the endpoint of an index", () => {
@@ -22,16 +22,19 @@ describe("the endpoint of an index", () => {
       const found = locate.find(index, generation);
       assert.deepEqual(
         [found?.service, found?.port, found?.endpoint],
-        [service, port, desired.key],
+        [service, port, endpointKey(desired)],
       );
       assert.equal(locate.find(index, generation + 1), undefined);
-      assert.equal(locate.indexOf(service, asideKey(port, desired.key)), index);
+      assert.equal(locate.indexOf(service, asideKey(port, endpointKey(desired))), index);
     }
     const { index, generation } = rows[0].row;
     await datapath.flush([[rows[0].service, undefined]]);
     state.flushes++;
     assert.equal(locate.find(index, generation), undefined);
-    assert.equal(locate.indexOf(rows[0].service, asideKey(rows[0].port, rows[0].row.desired.key)), undefined);
+    assert.equal(
+      locate.indexOf(rows[0].service, asideKey(rows[0].port, endpointKey(rows[0].row.desired))),
+      undefined,
+    );
     assert.notEqual(locate.find(rows[4].row.index, rows[4].row.generation), undefined);
     await datapath.settle();
     datapath.close();

@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { createWholePorts } from "../../src/agent/whole_ports.ts";
-import { compileService } from "../../src/dataplane/mod.ts";
+import { compileService, endpointKey } from "../../src/dataplane/mod.ts";
 import { createNodeFinder, placeOn } from "../../src/locality/mod.ts";
 import { editSnapshot, emptySnapshot, type Snapshot } from "../../src/mesh/mod.ts";
 import type { WholePort } from "../../src/outlier_detection/mod.ts";
@@ -16,7 +16,7 @@ function normal(ports: readonly Pick<WholePort, "key" | "tiers">[]): unknown {
     tiers: tiers.map(({ rank, endpoints, portless }) => ({
       rank,
       portless,
-      endpoints: endpoints.map(({ key, weight }) => `${key} ${weight}`).toSorted(),
+      endpoints: endpoints.map((endpoint) => `${endpointKey(endpoint)} ${endpoint.weight}`).toSorted(),
     })),
   }));
 }

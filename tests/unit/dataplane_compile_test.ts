@@ -26,7 +26,6 @@ function endpoints(desired: DesiredService): Record<string, string[]> {
   return Object.fromEntries(desired.servicePorts.map(({ port, family, tiers }) => {
     assert.ok(tiers.length <= 1, "one tier at most");
     const all = tiers.flatMap((tier) => tier.endpoints);
-    for (const { key, uid, address, port } of all) assert.equal(key, `${uid}|${address}|${port}`);
     return [`${port}/${family}`, all.map((e) => `${e.uid} ${e.address}:${e.port}×${e.weight}`).sort()];
   }));
 }

@@ -8,8 +8,7 @@ import { type Change, createDatapathHost, type DatapathHost } from "./_datapath_
 import { desiredService } from "./_random_services.ts";
 
 function row(index: number): AppliedEndpoint {
-  const [key, address] = [`${index}`, "10.0.0.1"];
-  return { desired: { key, uid: key, address, port: 80, weight: 1 }, index, generation: 1 };
+  return { desired: { uid: `${index}`, address: "10.0.0.1", port: 80, weight: 1 }, index, generation: 1 };
 }
 
 function record(slot: number, indexes: readonly number[], capacity = 64): AppliedTier {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createNodeFinder, type NodeOptions } from "../../src/locality/mod.ts";
 import { editSnapshot, emptySnapshot, type Snapshot, type Workload } from "../../src/mesh/mod.ts";
 import { workload } from "./_mesh.ts";
+import { randomFrom } from "./_random.ts";
 
 const untold: NodeOptions = {
   network: "net",
@@ -115,4 +116,38 @@ describe("where the node is", () => {
 
     assert.deepEqual(finder.place(emptySnapshot()).locality, nowhere);
   });
+
+  it("follows a workload that comes to it, and one that leaves for another", () => {
+    const finder = createNodeFinder(untold);
+    const elsewhere = mesh(on("n2", "a", "r/z/s"), on("n1", "b", "q/y/t"));
+    assert.deepEqual(finder.place(elsewhere).locality, { region: "q", zone: "y", subzone: "t" });
+    const both = editSnapshot(elsewhere, { upsertWorkloads: [on("n1", "a", "r/z/s")] });
+    assert.deepEqual(finder.place(both).locality, nowhere);
+    const left = editSnapshot(both, { upsertWorkloads: [on("n2", "b", "q/y/t")] });
+    assert.deepEqual(finder.place(left).locality, { region: "r", zone: "z", subzone: "s" });
+  });
+
+  for (let seed = 0; seed < 20; seed++) {
+    it(`seed ${seed}: says of any snapshots in any order what one says that is asked about nothing else`, () => {
+      const random = randomFrom(seed);
+      const oneOf = (texts: readonly string[]) => texts[Math.floor(random() * texts.length)];
+      const uids = ["a", "b", "c", "d"];
+      const snapshots = [emptySnapshot()];
+      for (let i = 0; i < 30; i++) {
+        snapshots.push(editSnapshot(snapshots[i], {
+          upsertWorkloads: [
+            on(oneOf(["n1", "n1", "n2", ""]), oneOf(uids), oneOf(["r/z/s", "r/z/s", "r/y/s"])),
+          ],
+          removeWorkloads: [oneOf(uids)],
+        }));
+      }
+      const finder = createNodeFinder(untold);
+      for (let i = 0; i < 60; i++) {
+        const snapshot = snapshots[Math.floor(random() * snapshots.length)];
+        const fresh = createNodeFinder(untold);
+        assert.deepEqual(finder.place(snapshot), fresh.place(snapshot));
+        assert.equal(finder.warning, fresh.warning);
+      }
+    });
+  }
 });

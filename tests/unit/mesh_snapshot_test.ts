@@ -33,9 +33,7 @@ function contents<V>(map: PersistentMap<V>): Map<string, V> {
 /** Compares the indexes with those made anew from the workloads and services that the snapshot holds. */
 function assertIndexes(snapshot: Snapshot): void {
   const members = new Map<string, Map<string, Workload>>();
-  const nodes = new Map<string, Map<string, Workload>>();
   for (const each of snapshot.workloads.values()) {
-    if (each.node !== "") nodes.set(each.node, (nodes.get(each.node) ?? new Map()).set(each.uid, each));
     for (const key of each.services.keys()) {
       members.set(key, (members.get(key) ?? new Map()).set(each.uid, each));
     }
@@ -49,10 +47,8 @@ function assertIndexes(snapshot: Snapshot): void {
       writers.set(workloadUid, (writers.get(workloadUid) ?? new Set()).add(key));
     }
   }
-  for (const [index, expected] of [[snapshot.members, members], [snapshot.nodes, nodes]] as const) {
-    const found = [...index.entries()].map(([name, map]) => [name, contents(map)] as const);
-    assert.deepEqual(new Map(found), expected);
-  }
+  const found = [...snapshot.members.entries()].map(([name, map]) => [name, contents(map)] as const);
+  assert.deepEqual(new Map(found), members);
   for (const [index, expected] of [[snapshot.claims, claims], [snapshot.writers, writers]] as const) {
     for (const keys of index.values()) {
       assert.equal(new Set(keys).size, keys.length, "no service twice in a list");
@@ -99,34 +95,6 @@ describe("editSnapshot", () => {
     assert.equal(after.members.has(web), false);
     assert.equal(editSnapshot(after, { removeWorkloads: ["w1"] }).members.size, 0);
     assert.deepEqual([...before.members.keys()], [web], "the old snapshot is as it was");
-  });
-
-  it("moves a workload between nodes, forgets a node's last one, and knows none for the node without a name", () => {
-    const uids = (snapshot: Snapshot, node: string) => [...snapshot.nodes.get(node)?.keys() ?? []].sort();
-    const on = (uid: string, node: string) => workload(uid, [web], { node });
-    const both = editSnapshot(emptySnapshot(), {
-      upsertWorkloads: [on("w1", "n1"), on("w2", "n1"), on("w3", "")],
-    });
-    assert.deepEqual([...both.nodes.keys()], ["n1"]);
-    assert.deepEqual(uids(both, "n1"), ["w1", "w2"]);
-    const moved = editSnapshot(both, { upsertWorkloads: [on("w1", "n2"), on("w3", "n2")] });
-    assert.deepEqual([uids(moved, "n1"), uids(moved, "n2")], [["w2"], ["w1", "w3"]]);
-    assert.equal(moved.nodes.get("n2")?.get("w1"), moved.workloads.get("w1"));
-    const unnamed = editSnapshot(moved, { upsertWorkloads: [on("w2", "")] });
-    assert.deepEqual([...unnamed.nodes.keys()], ["n2"]);
-    assert.equal(editSnapshot(unnamed, { removeWorkloads: ["w1", "w3"] }).nodes.size, 0);
-    assert.deepEqual(uids(both, "n1"), ["w1", "w2"], "the old snapshot is as it was");
-  });
-
-  it("keeps a node's group where another node's workloads change", () => {
-    const before = editSnapshot(emptySnapshot(), {
-      upsertWorkloads: [workload("w1", [], { node: "n1" }), workload("w2", [], { node: "n2" })],
-    });
-    const after = editSnapshot(before, {
-      upsertWorkloads: [workload("w2", [], { node: "n2", capacity: 5 })],
-    });
-    assert.equal(after.nodes.get("n1"), before.nodes.get("n1"));
-    assert.equal(after.nodes.get("n2")?.get("w2")?.capacity, 5);
   });
 
   it("lists the claimants of a VIP by their keys, however they arrived", () => {

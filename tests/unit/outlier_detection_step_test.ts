@@ -10,8 +10,9 @@ import {
   step,
   type WholePort,
 } from "../../src/outlier_detection/mod.ts";
+import { endpointKey } from "../../src/dataplane/mod.ts";
 import { randomFrom } from "./_random.ts";
-import { names, wholePort } from "./_whole_port.ts";
+import { keyOf, names, wholePort } from "./_whole_port.ts";
 
 const settings: OutlierSettings = {
   consecutiveFailures: 5,
@@ -28,10 +29,10 @@ function machine(port: WholePort, change: Partial<OutlierSettings> = {}) {
   let now = 1_000_000;
   const all = { ...settings, ...change };
   const become = (event: Parameters<typeof step>[1]) => state = step(state, event, now, all);
-  const outlier = (endpoint: string) => state.get(port.key)?.endpoints.get(endpoint);
+  const outlier = (endpoint: string) => state.get(port.key)?.endpoints.get(keyOf(endpoint));
   return {
     fail: (...endpoints: string[]) => {
-      for (const endpoint of endpoints) become({ kind: "failing", port, endpoint, why });
+      for (const name of endpoints) become({ kind: "failing", port, endpoint: keyOf(name), why });
     },
     wait: (seconds: number) => {
       now += seconds * 1000;
@@ -42,8 +43,8 @@ function machine(port: WholePort, change: Partial<OutlierSettings> = {}) {
       return state;
     },
     aside: () =>
-      [...state.values()].flatMap(({ endpoints }) => [...endpoints])
-        .filter(([, { aside }]) => aside).map(([name]) => name).toSorted(),
+      [...state.values()].flatMap(({ endpoints }) => [...endpoints.values()])
+        .filter(({ aside }) => aside).map(({ endpoint }) => endpoint.uid).toSorted(),
     times: (endpoint: string) => outlier(endpoint)?.times ?? 0,
     /** Until then, in seconds. */
     left: (endpoint: string) => (outlier(endpoint)!.aside!.until - now) / 1000,
@@ -205,13 +206,13 @@ describe("how many are set aside", () => {
 
   it("ports stand alone", () => {
     const [web, api] = [wholePort([["a", "b"]], "shop/web"), wholePort([["a", "b"]], "shop/api")];
-    const one = step(nothing, { kind: "failing", port: web, endpoint: "a", why }, 0, settings);
-    const both = step(one, { kind: "failing", port: api, endpoint: "b", why }, 0, settings);
+    const one = step(nothing, { kind: "failing", port: web, endpoint: keyOf("a"), why }, 0, settings);
+    const both = step(one, { kind: "failing", port: api, endpoint: keyOf("b"), why }, 0, settings);
     assert.deepEqual(
       asideOf(both),
-      new Map([["shop/web", new Map([["shop/web|80|4|a", "a"]])], [
+      new Map([["shop/web", new Map([[`shop/web|80|4|${keyOf("a")}`, "a"]])], [
         "shop/api",
-        new Map([["shop/api|80|4|b", "b"]]),
+        new Map([[`shop/api|80|4|${keyOf("b")}`, "b"]]),
       ]]),
     );
   });
@@ -267,21 +268,21 @@ describe("what is told", () => {
   it("who was set aside and who was let in, not who is gone", () => {
     const port = wholePort([["a", "b", "c", "d"], ["e"]]);
     const fail = (state: OutlierState, endpoint: string) =>
-      step(state, { kind: "failing", port, endpoint, why }, 0, settings);
+      step(state, { kind: "failing", port, endpoint: keyOf(endpoint), why }, 0, settings);
     const first = fail(fail(nothing, "a"), "b");
     const told = (before: OutlierState, after: OutlierState) =>
       changesBetween(before, after).map(({ what, outlier, key }) => [what, outlier.endpoint.uid, key]);
-    assert.deepEqual(told(nothing, first), [["set aside", "a", "shop/web|80|4|a"], [
+    assert.deepEqual(told(nothing, first), [["set aside", "a", `shop/web|80|4|${keyOf("a")}`], [
       "set aside",
       "b",
-      "shop/web|80|4|b",
+      `shop/web|80|4|${keyOf("b")}`,
     ]]);
     assert.deepEqual(told(first, first), []);
     const second = fail(step(first, { kind: "time" }, 30_000, settings), "c");
     assert.deepEqual(told(first, second), [
-      ["let in", "a", "shop/web|80|4|a"],
-      ["let in", "b", "shop/web|80|4|b"],
-      ["set aside", "c", "shop/web|80|4|c"],
+      ["let in", "a", `shop/web|80|4|${keyOf("a")}`],
+      ["let in", "b", `shop/web|80|4|${keyOf("b")}`],
+      ["set aside", "c", `shop/web|80|4|${keyOf("c")}`],
     ]);
     const gone = step(second, { kind: "service", service: port.service, ports: [] }, 0, settings);
     assert.deepEqual(told(second, gone), []);
@@ -289,8 +290,8 @@ describe("what is told", () => {
 
   it("what did not change is the same object", () => {
     const [web, api] = [wholePort([["a", "b"]], "shop/web"), wholePort([["a", "b"]], "shop/api")];
-    const one = step(nothing, { kind: "failing", port: web, endpoint: "a", why }, 0, settings);
-    const both = step(one, { kind: "failing", port: api, endpoint: "b", why }, 20_000, settings);
+    const one = step(nothing, { kind: "failing", port: web, endpoint: keyOf("a"), why }, 0, settings);
+    const both = step(one, { kind: "failing", port: api, endpoint: keyOf("b"), why }, 20_000, settings);
     const [first, second] = [asideOf(one), asideOf(both, asideOf(one))];
     assert.notEqual(second, first);
     const before = asideOf(both, second);
@@ -333,7 +334,7 @@ describe("any failures, at any time, in a mesh that changes in any way", () => {
           state = step(state, { kind: "service", service: port.service, ports: [port] }, now, own);
         } else if (chance < 0.3) state = step(state, { kind: "time" }, now, own);
         else {
-          const endpoint = `e${below(12)}`;
+          const endpoint = keyOf(`e${below(12)}`);
           state = step(state, { kind: "failing", port, endpoint, why }, now, own);
         }
         assertShare(state, port, percent);
@@ -356,14 +357,14 @@ function assertShare(state: OutlierState, { key, tiers }: WholePort, percent: nu
   const choosable = tiers.map(({ endpoints }) => endpoints.filter(({ weight }) => weight > 0));
   const last = lastTier(tiers);
   if (last >= 0) {
-    const aside = choosable[last].filter((endpoint) => isAside(endpoint.key)).length;
+    const aside = choosable[last].filter((endpoint) => isAside(endpointKey(endpoint))).length;
     assert.ok(aside <= mostAside(choosable[last].length, percent));
   }
   // With nobody aside the nearest tier decides; with some, the nearest that has anybody left must have somebody to choose as well.
   const nearest = tiers.findIndex(({ endpoints, portless }) =>
-    portless > 0 || endpoints.some((endpoint) => !isAside(endpoint.key))
+    portless > 0 || endpoints.some((endpoint) => !isAside(endpointKey(endpoint)))
   );
   if (choosable[0]?.length > 0) {
-    assert.ok(nearest >= 0 && choosable[nearest].some((endpoint) => !isAside(endpoint.key)));
+    assert.ok(nearest >= 0 && choosable[nearest].some((endpoint) => !isAside(endpointKey(endpoint))));
   }
 }

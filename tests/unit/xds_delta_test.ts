@@ -1,7 +1,8 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { createDelta, type HeldResource, heldValue } from "../../src/xds/delta.ts";
+import { createDelta } from "../../src/xds/delta.ts";
+import type { HeldResource } from "../../src/xds/held_resource.ts";
 import { createWorkloadProtocol, type Protocol } from "../../src/xds/mod.ts";
 import {
   type DeltaDiscoveryRequest,
@@ -382,7 +383,7 @@ describe("xds delta: what is held", () => {
     await delta.receive(large.subarray(1000, 1000 + response.length), at);
     large.fill(0);
     const held: HeldResource = delta.held(addressUrl).get("w")!;
-    assert.equal(held.bytes.buffer.byteLength, response.length);
-    assert.deepEqual([...heldValue(held)], [...resources[0].resource!.value]);
+    assert.equal(held.response.bytes.buffer.byteLength, response.length);
+    assert.deepEqual([...held.value], [...resources[0].resource!.value]);
   });
 });

@@ -1,6 +1,7 @@
 /** What is applied once a plan has been carried out. */
 
 import type { Applied, AppliedEndpoint, AppliedServicePort, AppliedTier } from "../applied.ts";
+import { endpointKey } from "../desired.ts";
 import type { Plan } from "./draft.ts";
 import type { RowsEdit } from "./rows.ts";
 
@@ -50,14 +51,14 @@ function commitPort({ port, mapped, ranks, tiers }: PortCommit): void {
 function commitRows({ rows, positions }: AppliedTier, edit: RowsEdit<AppliedEndpoint>): void {
   // What moves is written to its new place after it has been taken out of the old one.
   for (let position = edit.length; position < rows.length; position++) {
-    positions?.delete(rows[position].desired.key);
+    positions?.delete(endpointKey(rows[position].desired));
   }
   for (const position of edit.rows.keys()) {
-    if (position < rows.length) positions?.delete(rows[position].desired.key);
+    if (position < rows.length) positions?.delete(endpointKey(rows[position].desired));
   }
   rows.length = Math.min(rows.length, edit.length);
   for (const [position, row] of edit.rows) {
     rows[position] = row;
-    positions?.set(row.desired.key, position);
+    positions?.set(endpointKey(row.desired), position);
   }
 }

@@ -3,11 +3,12 @@
 import type { workload } from "../../../ffi/mod.ts";
 import type { ServiceKey } from "../../mesh/mod.ts";
 import type { IndexAllocator, RecordContent, RecordPool, RecordWrite } from "../../records/mod.ts";
-import type { Applied, AppliedService } from "../applied.ts";
+import type { Applied, AppliedEndpoint, AppliedService } from "../applied.ts";
 import type { DesiredFrontend } from "../desired.ts";
 import type { LimitEdit } from "../limits.ts";
 import type { Found, FoundEndpoint } from "../read_back.ts";
 import type { PortCommit } from "./commit.ts";
+import type { PreviousRow } from "./endpoints.ts";
 
 /** Where plans take places for records. */
 export type RecordSource = Pick<RecordPool, "acquire" | "grow" | "release">;
@@ -23,7 +24,7 @@ export interface Plan {
   /** How many services were looked at. */
   readonly services: number;
   /** Endpoints that nothing refers to yet. */
-  readonly endpoints: readonly (readonly [index: number, endpoint: workload.Endpoint])[];
+  readonly endpoints: readonly AppliedEndpoint[];
   /** Records that nothing refers to yet. */
   readonly records: readonly RecordContent[];
   /** Single words of published records. */
@@ -35,8 +36,7 @@ export interface Plan {
   /** Ranges (`address/length`) with their ids. */
   readonly ranges: readonly Edit<string, number>[];
   /** Endpoints that no record refers to any more: sockets may not keep them. */
-  readonly retired:
-    readonly (readonly [index: number, before: workload.Endpoint, after: workload.Endpoint])[];
+  readonly retired: readonly PreviousRow[];
   /** To be free again after a grace period. */
   readonly released: {
     readonly slots: readonly number[];
@@ -72,7 +72,7 @@ export interface Draft {
   readonly kept: Set<number>;
   /** The found endpoints that no record names and nobody has taken, by place; made when it is first asked for. */
   loose?: Map<string, FoundEndpoint[]>;
-  readonly endpoints: [number, workload.Endpoint][];
+  readonly endpoints: AppliedEndpoint[];
   readonly records: RecordContent[];
   readonly recordWrites: { after: RecordWrite; before: RecordWrite }[];
   readonly limits: Map<string, LimitEdit>;
@@ -81,7 +81,7 @@ export interface Draft {
   countsConnections: boolean;
   /** By `frontendText`: a frontend may leave one service and come to another in one plan. */
   readonly frontends: Map<string, Edit<DesiredFrontend, number>>;
-  readonly retired: [number, workload.Endpoint, workload.Endpoint][];
+  readonly retired: PreviousRow[];
   readonly released: { slots: number[]; ids: number[]; indexes: number[]; limits: string[] };
   readonly taken: { slots: number[]; ids: number[]; indexes: number[]; limits: string[] };
 }

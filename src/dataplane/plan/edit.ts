@@ -8,7 +8,13 @@ import {
   nearestRank,
   nearestTier,
 } from "../applied.ts";
-import type { DesiredEndpoint, RankedEndpoint, ServiceEdit, ServicePortEdit } from "../desired.ts";
+import {
+  type DesiredEndpoint,
+  endpointKey,
+  type RankedEndpoint,
+  type ServiceEdit,
+  type ServicePortEdit,
+} from "../desired.ts";
 import type { PortCommit, TierCommit } from "./commit.ts";
 import type { Draft } from "./draft.ts";
 import { newEndpoint, retire } from "./endpoints.ts";
@@ -134,7 +140,7 @@ function planTierEdit(
 ): TierCommit {
   const tier = port.tiers.get(rank);
   const added = [...come.values()].map((desired) => {
-    const row = moved.get(desired.key);
+    const row = moved.get(endpointKey(desired));
     return row ? { ...row, desired } : newEndpoint(draft, desired);
   });
   if (!tier) return { rank, tier: planTier(draft, null, added, port.choice, isLeft), rows: undefined };
@@ -150,13 +156,13 @@ function endpointsOf(ranked: readonly RankedEndpoint[], rank: number): Map<strin
   const endpoints = new Map<string, DesiredEndpoint>();
   for (const one of ranked) {
     if (one.rank === rank && one.endpoint && one.endpoint.weight > 0) {
-      endpoints.set(one.endpoint.key, one.endpoint);
+      endpoints.set(endpointKey(one.endpoint), one.endpoint);
     }
   }
   return endpoints;
 }
 
 function positionsOf(tier: AppliedTier): ReadonlyMap<string, number> {
-  tier.positions ??= new Map(tier.rows.map((row, position) => [row.desired.key, position]));
+  tier.positions ??= new Map(tier.rows.map((row, position) => [endpointKey(row.desired), position]));
   return tier.positions;
 }

@@ -3,7 +3,7 @@
 import { workload } from "../../../ffi/mod.ts";
 import { addressToBytes } from "../../mesh/mod.ts";
 import type { Applied, AppliedEndpoint, AppliedServicePort, AppliedTier } from "../applied.ts";
-import type { DesiredEndpoint } from "../desired.ts";
+import { type DesiredEndpoint, endpointKey } from "../desired.ts";
 import { generationAfter } from "../generations.ts";
 import type { FoundServicePort, FoundTier } from "../read_back.ts";
 import { type Draft, take } from "./draft.ts";
@@ -40,7 +40,7 @@ export function placeEndpoints(
       if (seen.has(row.index) || draft.kept.has(row.index)) continue;
       seen.add(row.index);
       // What was found in the kernel has no uid: it is known by its address.
-      const key = "desired" in row ? row.desired.key : placeText(row);
+      const key = "desired" in row ? endpointKey(row.desired) : placeText(row);
       const same = byKey.get(key);
       if (same) same.push(row);
       else byKey.set(key, [row]);
@@ -49,7 +49,8 @@ export function placeEndpoints(
   const place = (endpoint: DesiredEndpoint): AppliedEndpoint => {
     const row = byKey.size === 0 && !draft.found
       ? undefined
-      : byKey.get(endpoint.key)?.pop() ?? byKey.get(placeText(endpoint))?.pop() ?? takeLoose(draft, endpoint);
+      : byKey.get(endpointKey(endpoint))?.pop() ?? byKey.get(placeText(endpoint))?.pop() ??
+        takeLoose(draft, endpoint);
     if (!row) return newEndpoint(draft, endpoint);
     if (draft.found) draft.kept.add(row.index);
     return { desired: endpoint, index: row.index, generation: row.generation };
@@ -67,12 +68,9 @@ export function placeEndpoints(
 /** Takes an index for an endpoint that the kernel does not hold. */
 export function newEndpoint(draft: Draft, desired: DesiredEndpoint): AppliedEndpoint {
   const index = take(draft.applied.endpointIndexes, draft.taken.indexes);
-  const generation = nextGeneration(draft.applied, index);
-  draft.endpoints.push([
-    index,
-    kernelEndpoint(desired, generation, workload.endpointFlag.ENDPOINT_USABLE),
-  ]);
-  return { desired, index, generation };
+  const placed = { desired, index, generation: nextGeneration(draft.applied, index) };
+  draft.endpoints.push(placed);
+  return placed;
 }
 
 function nextGeneration({ generations }: Applied, index: number): number {
@@ -82,28 +80,23 @@ function nextGeneration({ generations }: Applied, index: number): number {
 }
 
 /** Whether an endpoint that is to be written is the first of its index: no socket remembers another one there. */
-export function isFirstUse({ generations }: Applied): (endpoint: workload.Endpoint) => boolean {
+export function isFirstUse({ generations }: Applied): (endpoint: AppliedEndpoint) => boolean {
   const first = generationAfter(generations.first);
   return ({ generation }) => generation === first;
 }
 
-function kernelEndpoint(
-  place: { address: string; port: number },
-  generation: number,
-  flags: number,
-): workload.Endpoint {
-  return { address: addressToBytes(place.address), port: place.port, flags, generation };
-}
-
-export function retirement(
-  place: { address: string; port: number },
-  generation: number,
-): [before: workload.Endpoint, after: workload.Endpoint] {
-  const before = kernelEndpoint(place, generation, workload.endpointFlag.ENDPOINT_USABLE);
-  return [before, { ...before, flags: 0 }];
+/** What map `endpoints` holds at a row's index. @param usable whether sockets may keep it */
+export function kernelEndpoint(
+  row: PreviousRow,
+  usable: boolean,
+): readonly [index: number, endpoint: workload.Endpoint] {
+  const { address, port } = "desired" in row ? row.desired : row;
+  const flags = usable ? workload.endpointFlag.ENDPOINT_USABLE : 0;
+  const { index, generation } = row;
+  return [index, { address: addressToBytes(address), port, flags, generation }];
 }
 
 export function retire(draft: Draft, row: PreviousRow): void {
-  draft.retired.push([row.index, ...retirement("desired" in row ? row.desired : row, row.generation)]);
+  draft.retired.push(row);
   draft.released.indexes.push(row.index);
 }

@@ -4,6 +4,7 @@ import { workload } from "../../../ffi/mod.ts";
 import { type Choice, hashText } from "../../mesh/mod.ts";
 import { buildAliasTable } from "../alias_table.ts";
 import type { AppliedEndpoint, Layout } from "../applied.ts";
+import { endpointKey } from "../desired.ts";
 
 type Rows = readonly AppliedEndpoint[];
 type Entries = workload.RecordEntry[];
@@ -39,9 +40,15 @@ function aliasEntries(rows: Rows, withWeights: boolean): Entries {
   return withWeights ? entries.concat(weights) : entries;
 }
 
+/** With its key, which its places are made of. */
+interface KeyedEndpoint extends AppliedEndpoint {
+  readonly key: string;
+}
+
 /** Clients keep their endpoints when an agent is started again, and when another one puts the endpoints in another order. */
-function inOrder(rows: Rows): Rows {
-  return rows.toSorted((a, b) => a.desired.key < b.desired.key ? -1 : 1);
+function inOrder(rows: Rows): readonly KeyedEndpoint[] {
+  const keyed = rows.map((row) => ({ ...row, key: endpointKey(row.desired) }));
+  return keyed.sort((a, b) => a.key < b.key ? -1 : 1);
 }
 
 /**
@@ -54,11 +61,11 @@ function ringEntries(rows: Rows, minimumSize: number, maximumSize: number): Entr
   const size = Math.min(Math.ceil(least / total * minimumSize) / (least / total), maximumSize);
   const entries: Entries = [];
   let weights = 0;
-  for (const { index, desired } of inOrder(rows)) {
+  for (const { index, key, desired } of inOrder(rows)) {
     weights += desired.weight;
     const end = size * weights / total;
     for (let i = 0; entries.length < end; i++) {
-      entries.push({ threshold: hashText(`${desired.key}|${i}`) >>> 0, endpoint: index });
+      entries.push({ threshold: hashText(`${key}|${i}`) >>> 0, endpoint: index });
     }
   }
   return entries.sort((a, b) => a.threshold - b.threshold);
@@ -74,7 +81,7 @@ function ringEntries(rows: Rows, minimumSize: number, maximumSize: number): Entr
  */
 function maglevEntries(rows: Rows, size: number): Entries {
   const heaviest = rows.reduce((most, { desired }) => Math.max(most, desired.weight), 0);
-  const takers = inOrder(rows).map(({ index, desired: { key, weight } }) => ({
+  const takers = inOrder(rows).map(({ index, key, desired: { weight } }) => ({
     index,
     weight,
     // How much weight it must have gathered for its next turn.

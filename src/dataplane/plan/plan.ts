@@ -23,7 +23,7 @@ import { leaveLimits } from "../limits.ts";
 import { leaveId, unlistedId } from "../maps.ts";
 import type { Found } from "../read_back.ts";
 import { type Draft, type Edit, emptyDraft, type Plan, type RecordSource, take } from "./draft.ts";
-import { placeEndpoints, type Previous, retire, retirement } from "./endpoints.ts";
+import { placeEndpoints, type Previous, retire } from "./endpoints.ts";
 import { planEdit } from "./edit.ts";
 import { matchTiers, servingTier, tiersOf } from "./match.ts";
 import { limitIdOf, planLimits } from "./limits.ts";
@@ -283,6 +283,6 @@ function removeLeftovers(
     // One that is usable though nothing names it: of a farther tier, or an agent was killed before it could retire it.
     if (draft.kept.has(index) || !(row.usable || found.named.has(index))) continue;
     draft.released.indexes.push(index);
-    if (row.usable) draft.retired.push([index, ...retirement(row, row.generation)]);
+    if (row.usable) draft.retired.push(row);
   }
 }

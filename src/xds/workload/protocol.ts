@@ -8,7 +8,8 @@ import {
   type Snapshot,
   type Workload,
 } from "../../mesh/mod.ts";
-import { createDelta, type DeltaChanges, type DeltaType, type HeldResource, heldValue } from "../delta.ts";
+import { createDelta, type DeltaChanges, type DeltaType } from "../delta.ts";
+import type { HeldResource } from "../held_resource.ts";
 import type { Node } from "../proto/mod.ts";
 import type { Collection, Protocol } from "../protocol.ts";
 import { editInSlices } from "../edit_in_slices.ts";
@@ -162,7 +163,7 @@ function collection(
         const resource = held.get(key);
         if (resource === undefined) continue;
         const { name, version, receivedAt } = resource;
-        yield { name, version, receivedAt, json: () => json(heldValue(resource)) };
+        yield { name, version, receivedAt, json: () => json(resource.value) };
       }
     },
   };

@@ -68,6 +68,16 @@ export function createAddressReader(bytes: Uint8Array): AddressReader {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const part = (start: number, end: number) => bytes.subarray(start, end);
   const text = (start: number, end: number) => buffer.toString("utf8", start, end);
+  /** Whether a range says this; no text is made of one that is ASCII. */
+  function isText(wanted: string, start: number, end: number): boolean {
+    if (wanted.length !== end - start) return text(start, end) === wanted;
+    for (let i = 0; i < wanted.length; i++) {
+      const byte = bytes[start + i];
+      if (byte >= 0x80 || byte !== wanted.charCodeAt(i)) return text(start, end) === wanted;
+    }
+    return true;
+  }
+
   const sharedText = createByteMemo(bytes, text);
   const locality = createByteMemo(bytes, (start, end): Locality => {
     const { region, zone, subzone } = localityType.decode(part(start, end));
@@ -87,7 +97,8 @@ export function createAddressReader(bytes: Uint8Array): AddressReader {
   });
 
   let draft: Draft;
-  let uid: string;
+  let uidFrom: number;
+  let uidTo: number;
   const workloadFields: FieldVisitor = {
     number: (field, value) => {
       if (field === inWorkload.status) draft.status = value === healthy ? "Healthy" : "Unhealthy";
@@ -129,7 +140,7 @@ export function createAddressReader(bytes: Uint8Array): AddressReader {
           draft.networkGateway = gateway(start, end);
           break;
         case inWorkload.uid:
-          uid = text(start, end);
+          [uidFrom, uidTo] = [start, end];
           break;
         case inWorkload.hostname:
           draft.hostname = text(start, end);
@@ -149,7 +160,7 @@ export function createAddressReader(bytes: Uint8Array): AddressReader {
   };
 
   function readWorkload(name: string, start: number, end: number): Workload {
-    uid = "";
+    [uidFrom, uidTo] = [0, 0];
     draft = {
       uid: name,
       name: "",
@@ -170,7 +181,9 @@ export function createAddressReader(bytes: Uint8Array): AddressReader {
       authorizationPolicies: nothing,
     };
     readFields(start, end, workloadFields);
-    if (uid !== name) throw new ResourceError(`its uid is "${uid}", expected the resource's name`);
+    if (!isText(name, uidFrom, uidTo)) {
+      throw new ResourceError(`its uid is "${text(uidFrom, uidTo)}", expected the resource's name`);
+    }
     return draft;
   }
 

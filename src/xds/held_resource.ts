@@ -1,0 +1,58 @@
+/** A resource that was accepted and is not removed, as it stands in the response that it came in. */
+
+import { Buffer } from "node:buffer";
+import { anyType, createFieldReader, resourceType } from "./proto/mod.ts";
+
+/** A response of the delta protocol, kept while any resource of it is held. */
+export interface ReceivedResponse {
+  readonly bytes: Uint8Array;
+  readonly receivedAt: Date;
+}
+
+const versionField = resourceType.field("version");
+const contentsField = resourceType.field("resource");
+const valueField = anyType.field("value");
+
+/**
+ * The mesh has what it needs of the contents, which stay as they came. A class with few fields, as there are a hundred thousand of
+ * them: what is seldom asked for is read from the response again.
+ */
+export class HeldResource {
+  /** @param start of the resource's message within the response @param end behind it */
+  constructor(
+    readonly name: string,
+    readonly aliases: readonly string[],
+    readonly response: ReceivedResponse,
+    readonly start: number,
+    readonly end: number,
+  ) {}
+
+  get version(): string {
+    const { bytes } = this.response;
+    const [from, to] = lastRange(bytes, this.start, this.end, versionField);
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8", from, to);
+  }
+
+  get receivedAt(): Date {
+    return this.response.receivedAt;
+  }
+
+  /** What the type's decoder read. */
+  get value(): Uint8Array {
+    const { bytes } = this.response;
+    const [start, end] = lastRange(bytes, this.start, this.end, contentsField);
+    return bytes.subarray(...lastRange(bytes, start, end, valueField));
+  }
+}
+
+/** Where the last field with this number is in the message in a range; an empty range where there is none. */
+function lastRange(bytes: Uint8Array, start: number, end: number, wanted: number): [number, number] {
+  let found: [number, number] = [end, end];
+  createFieldReader(bytes)(start, end, {
+    number: () => {},
+    range: (field, from, to) => {
+      if (field === wanted) found = [from, to];
+    },
+  });
+  return found;
+}
