@@ -15,6 +15,7 @@ import {
   pinPaths,
   probeFeatures,
   removePins,
+  shimSlices,
   type SocketSizes,
   socketSizesOf,
   sweepFlows,
@@ -202,6 +203,7 @@ export async function runAgent(
       submit,
       signal,
       createDial(shim, (fd) => exempt(shim, datapath.sockets, fd)),
+      shimSlices(shim),
     );
     await Promise.race([ended, following, began.promise]);
     await Promise.race([ended, following]);

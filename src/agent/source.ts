@@ -1,5 +1,6 @@
 /** Where the agent learns the mesh: a file or a control plane, behind one small interface. */
 
+import type { Slices } from "../host/mod.ts";
 import type { Snapshot } from "../mesh/mod.ts";
 import type { Dial } from "../xds/dial.ts";
 import type { ControlPlaneStatus } from "../observe/api.ts";
@@ -12,9 +13,15 @@ export interface Source {
    * Hands over the first complete configuration and every later one. `submit` never waits; nothing incomplete is handed over.
    *
    * @param dial connects to others without being balanced
+   * @param slices how long work is done bit by bit
    * @returns resolves when the signal has aborted
    */
-  follow(submit: (snapshot: Snapshot) => void, signal: AbortSignal, dial: Dial): Promise<void>;
+  follow(
+    submit: (snapshot: Snapshot) => void,
+    signal: AbortSignal,
+    dial: Dial,
+    slices: Slices,
+  ): Promise<void>;
   /** Whether the first configuration may come any time later. Else it is handed over before `follow` first waits. */
   readonly mayWait: boolean;
   /** What `weft status` should complain of. */

@@ -50,11 +50,12 @@ export function createXdsSource(options: XdsSourceOptions, log: Logger): Source 
   return {
     name: `${name} (mode ${mode}${transport.tls ? "" : ", plaintext"})`,
     mayWait: true,
-    follow: async (submit, signal, dial) => {
+    follow: async (submit, signal, dial, slices) => {
       const events = logEvents(name, protocol, log);
       let submitted: Snapshot | undefined;
       client = runClient({
         protocol,
+        slices,
         connect: (method, signal) => openStream({ ...transport, dial }, method, signal),
         onChange: () => {
           events.changed();

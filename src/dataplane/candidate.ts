@@ -34,17 +34,18 @@ export function memberOf(service: Service, key: ServiceKey, workload: Workload):
  * and then whatever its health.
  */
 export function candidatesOf(snapshot: Snapshot, key: ServiceKey, service: Service): readonly Candidate[] {
-  const members = [...snapshot.members.get(key)?.values() ?? []];
-  if (service.endpoints.length === 0) return members.map((workload) => memberOf(service, key, workload));
+  const members: Candidate[] = [];
+  snapshot.members.get(key)?.forEach((workload) => members.push(memberOf(service, key, workload)));
+  if (service.endpoints.length === 0) return members;
   const candidates = new Map<string, Candidate>();
   for (const { workloadUid, ports } of service.endpoints) {
     const workload = snapshot.workloads.get(workloadUid);
     if (workload !== undefined) candidates.set(workloadUid, { workload, ports, unhealthy: false });
   }
-  for (const workload of members) {
-    const member = memberOf(service, key, workload);
-    if (member.unhealthy && candidates.has(workload.uid)) continue;
-    candidates.set(workload.uid, member);
+  for (const member of members) {
+    const { uid } = member.workload;
+    if (member.unhealthy && candidates.has(uid)) continue;
+    candidates.set(uid, member);
   }
   return [...candidates.values()];
 }

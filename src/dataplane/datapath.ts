@@ -8,6 +8,7 @@ import { closeFd, type Shim } from "../../ffi/mod.ts";
 import type { ServiceKey } from "../mesh/mod.ts";
 import { createRecordPool, type RecordPool, takesRecords, type Watermarks } from "../records/mod.ts";
 import { type Applied, emptyApplied } from "./applied.ts";
+import { shimSlices } from "./shim_slices.ts";
 import { flush, release, releasedNothing, waitGracePeriod } from "./flush.ts";
 import { readLimits, removeIdleLimits, roomForLimits } from "./limits.ts";
 import {
@@ -112,6 +113,7 @@ export interface Datapath {
 /** Opens what is pinned below the root, or gets ready to make it. Nothing is attached yet. */
 export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
   const { paths, publishThreads } = options;
+  const slices = shimSlices(shim);
   recoverMaps(paths);
   let maps = openMeshMaps(shim, paths.maps);
   let pinned = maps !== undefined;
@@ -386,7 +388,9 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
       const gracePeriod = () => waitGracePeriod(shim);
       // Connections may have read what another agent, or a flush that could not be undone, replaced just now.
       if (first && state.found) await gracePeriod();
-      const plan = await planFlush(state.applied, state.pool, changes, first ? state.found : undefined);
+      const pause = slices();
+      const found = first ? state.found : undefined;
+      const plan = await planFlush(state.applied, state.pool, changes, found, pause);
       let grownTo: MeshSizes | undefined;
       try {
         grownTo = await ensureRoom(plan);
@@ -396,7 +400,8 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
         throw error;
       }
       if (!isEmpty(plan)) {
-        const target = { maps: maps!, sockets, pool: state.pool, applied: state.applied, gracePeriod };
+        const { applied, pool } = state;
+        const target = { maps: maps!, sockets, pool, applied, pause, gracePeriod };
         await flush(target, plan);
         owed.push(plan.released);
       } else {

@@ -2,7 +2,7 @@
 
 import type { Shim, workload } from "../../ffi/mod.ts";
 import { check } from "../../ffi/mod.ts";
-import { slices } from "../host/mod.ts";
+import type { Pause } from "../host/mod.ts";
 import type { RecordPool } from "../records/mod.ts";
 import type { Applied } from "./applied.ts";
 import type { DesiredFrontend } from "./desired.ts";
@@ -19,7 +19,7 @@ export class KernelStateUnknown extends Error {
 }
 
 /** What is written before others have had their turn: some milliseconds' worth. */
-const entriesAtOnce = 4096;
+const entriesAtOnce = 2048;
 
 /** Where a flush writes. */
 export interface FlushTarget {
@@ -27,6 +27,8 @@ export interface FlushTarget {
   readonly sockets: SocketMaps;
   readonly pool: RecordPool;
   readonly applied: Applied;
+  /** Called between parts of what is written. */
+  readonly pause: Pause;
   /** Waits until every reader that could have seen an older value is done. */
   readonly gracePeriod: () => Promise<void>;
 }
@@ -45,9 +47,8 @@ export async function waitGracePeriod(shim: Shim): Promise<void> {
  * @throws {KernelStateUnknown} where undoing failed too
  */
 export async function flush(target: FlushTarget, plan: Plan): Promise<void> {
-  const { maps, sockets, pool, applied } = target;
+  const { maps, sockets, pool, applied, pause } = target;
   const undo: (() => void)[] = [];
-  const pause = slices();
   // What undoes a step is noted before it: a batch that fails midway has done a part.
   const step = (action: () => void, inverse: () => void) => {
     undo.push(inverse);
@@ -62,7 +63,7 @@ export async function flush(target: FlushTarget, plan: Plan): Promise<void> {
     }
   };
   try {
-    await resetHits(target, plan, pause);
+    await resetHits(target, plan);
     await steps(
       plan.endpoints,
       (some) => writeEndpoints(target, some),
@@ -160,11 +161,7 @@ export function releasedNothing({ slots, ids, indexes, limits }: Plan["released"
  * An index counts anew when it is given to another endpoint; nothing refers to it now, so the kernel does not count. One that was never
  * used has counted nothing.
  */
-async function resetHits(
-  { maps, applied }: FlushTarget,
-  plan: Plan,
-  pause: () => Promise<void> | undefined,
-): Promise<void> {
+async function resetHits({ maps, applied, pause }: FlushTarget, plan: Plan): Promise<void> {
   const isFresh = isFirstUse(applied);
   const used = plan.endpoints.filter((row) => !isFresh(row));
   for (let at = 0; at < used.length; at += entriesAtOnce) {

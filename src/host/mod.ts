@@ -27,4 +27,4 @@ export { type Child, inPlace, type Place, spawn, type SpawnOptions } from "./pro
 export { endProcesses } from "./process_end.ts";
 export { CommandError, run } from "./run.ts";
 export { sleep } from "./sleep.ts";
-export { slices } from "./slices.ts";
+export { createSlices, type Pause, type Slices, timedSlices } from "./slices.ts";

@@ -53,7 +53,9 @@ export function createNodeFinder(options: NodeOptions): NodeFinder {
     let changed = false;
     if (known.size === 0) {
       // The first mesh is all change.
-      for (const workload of workloads.values()) if (workload.node === node) here.set(workload.uid, workload);
+      workloads.forEach((workload, uid) => {
+        if (workload.node === node) here.set(uid, workload);
+      });
       known = workloads;
       return here.size > 0;
     }

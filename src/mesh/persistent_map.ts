@@ -3,6 +3,7 @@
 import {
   type Change,
   changesBetween,
+  eachLeaf,
   type Edit,
   findLeaf,
   insertLeaf,
@@ -38,6 +39,8 @@ export interface PersistentMap<V> {
   entries(): IterableIterator<[string, V]>;
   keys(): IterableIterator<string>;
   values(): IterableIterator<V>;
+  /** As iterating over `entries`, and faster. */
+  forEach(visit: (value: V, key: string) => void): void;
   /** A draft of this map's next version: what to use where many keys change at once. */
   draft(): MapDraft<V>;
 }
@@ -103,6 +106,10 @@ class TrieMap<V> implements PersistentMap<V> {
 
   *values(): IterableIterator<V> {
     for (const { value } of leavesOf(this.root)) yield value;
+  }
+
+  forEach(visit: (value: V, key: string) => void): void {
+    eachLeaf(this.root, ({ key, value }) => visit(value, key));
   }
 
   draft(): MapDraft<V> {

@@ -127,16 +127,18 @@ export async function publishRecords(
   const ids: number[] = [];
   let publishing = Promise.resolve();
   for (let start = 0; start < records.length; start += batchSize / 2) {
-    let made: readonly MadeRecord[] = [];
+    let made: readonly MadeRecord[];
     try {
       made = makeRecords(shim, records.slice(start, start + batchSize / 2));
-    } finally {
-      try {
-        await publishing;
-      } catch (error) {
-        closeAll(shim, made);
-        throw error;
-      }
+    } catch (error) {
+      await publishing;
+      throw error;
+    }
+    try {
+      await publishing;
+    } catch (error) {
+      closeAll(shim, made);
+      throw error;
     }
     publishing = publishMade(outer, made, threads, ids);
     // It is told of when the next batch has been made.

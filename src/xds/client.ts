@@ -1,6 +1,6 @@
 /** Keeps a protocol machine connected: one stream at a time, opened anew with backoff whenever it ends. */
 
-import { sleep, slices } from "../host/mod.ts";
+import { sleep, type Slices, timedSlices } from "../host/mod.ts";
 import { type Backoff, createBackoff } from "./backoff.ts";
 import type { Protocol } from "./protocol.ts";
 import { EnvelopeError } from "./proto/mod.ts";
@@ -26,6 +26,8 @@ export interface ClientOptions {
   readonly onConnected: () => void;
   /** @param retryInMs when it is tried again */
   readonly onDisconnected: (error: string, retryInMs: number) => void;
+  /** How what is received is read bit by bit. @default {timedSlices} */
+  readonly slices?: Slices;
   /** @default {createBackoff()} */
   readonly backoff?: Backoff;
 }
@@ -42,7 +44,8 @@ const expireEveryMs = 1000;
 const goneWell = "the control plane ended the stream";
 
 export function runClient(options: ClientOptions, signal: AbortSignal): Client {
-  const { protocol, connect, onChange, onConnected, onDisconnected, backoff = createBackoff() } = options;
+  const { protocol, connect, onChange, onConnected, onDisconnected } = options;
+  const { slices = timedSlices, backoff = createBackoff() } = options;
   let state: ClientState = { connected: false, since: new Date(), streams: 0, error: undefined };
 
   /** Opens a stream and stays on it until it ends. @returns why */
@@ -67,7 +70,7 @@ export function runClient(options: ClientOptions, signal: AbortSignal): Client {
       }, expireEveryMs);
       for await (const message of messages) {
         receiving = true;
-        const answers = await protocol.receive(message, new Date());
+        const answers = await protocol.receive(message, new Date(), pause);
         receiving = false;
         answers.forEach(send);
         backoff.reset();

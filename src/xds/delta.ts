@@ -22,7 +22,7 @@ import {
 import type { Rejection, TypeState } from "./protocol.ts";
 import { createResourceReader, createStaging } from "./delta_resource.ts";
 import type { HeldResource } from "./held_resource.ts";
-import { slices } from "../host/slices.ts";
+import { type Pause, timedSlices } from "../host/slices.ts";
 
 /** How the resources of one type are read. */
 export interface DeltaType<V> {
@@ -47,7 +47,8 @@ export interface DeltaChanges<V> {
 /** The state of the types of one connection, and the messages that move it. */
 export interface DeltaMachine {
   open(): readonly Uint8Array[];
-  receive(bytes: Uint8Array, now: Date): Promise<readonly Uint8Array[]>;
+  /** @param pause called between small steps, and awaited */
+  receive(bytes: Uint8Array, now: Date, pause?: Pause): Promise<readonly Uint8Array[]>;
   readonly complete: boolean;
   readonly types: readonly TypeState[];
   readonly rejections: readonly Rejection[];
@@ -64,7 +65,7 @@ export interface DeltaOptions<V> {
    *
    * @returns makes it so, at once
    */
-  readonly prepare: (changes: DeltaChanges<V>, pause: () => Promise<void> | undefined) => Promise<() => void>;
+  readonly prepare: (changes: DeltaChanges<V>, pause: Pause) => Promise<() => void>;
   /**
    * The most bytes that the versions of one type may take when a stream is opened. Control planes limit what they receive (istiod:
    * 4 MiB); beyond this none are told, and everything comes again.
@@ -118,9 +119,14 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
     return size > maxVersionBytes ? {} : Object.fromEntries(versions);
   }
 
-  async function decode(record: TypeRecord<V>, bytes: Uint8Array, envelope: Envelope, now: Date) {
+  async function decode(
+    record: TypeRecord<V>,
+    bytes: Uint8Array,
+    envelope: Envelope,
+    now: Date,
+    pause: Pause,
+  ) {
     const staging = createStaging<V>();
-    const pause = slices();
     const read = createResourceReader({ bytes, receivedAt: now }, record.type, staging);
     const { ranges } = envelope;
     for (let i = 0; i < ranges.length; i += 2) {
@@ -131,17 +137,23 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
     return staging.finish();
   }
 
-  async function apply(record: TypeRecord<V>, bytes: Uint8Array, envelope: Envelope, now: Date) {
+  async function apply(
+    record: TypeRecord<V>,
+    bytes: Uint8Array,
+    envelope: Envelope,
+    now: Date,
+    pause: Pause,
+  ) {
     const { typeUrl } = record.type;
     const began = performance.now();
-    const { accepted, values, refusals } = await decode(record, bytes, envelope, now);
+    const { accepted, values, refusals } = await decode(record, bytes, envelope, now, pause);
     const decoded = performance.now();
     const isNamed = (name: string) => accepted.has(name) || refusals.has(name);
     const refused = [...refusals].map(([name, why]): Rejection => ({ typeUrl, name, ...why, at: now }));
     const gone = new Set(envelope.removed);
     for (const name of record.untold) gone.add(name);
     const removals = [...gone].filter((name) => record.held.has(name) && !isNamed(name));
-    const commit = await prepare({ typeUrl, upserts: values, removals }, slices());
+    const commit = await prepare({ typeUrl, upserts: values, removals }, pause);
 
     commit();
     for (const name of gone) {
@@ -162,13 +174,13 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
 
   return {
     open: () => [...records.values()].map((record, i) => subscribe(record, i === 0)),
-    receive: async (bytes, now) => {
+    receive: async (bytes, now, pause = timedSlices()) => {
       // A small response may be a part of a large buffer of the transport's, which what is kept of it would keep alive.
       // Not slice(): of a Buffer, which it is, that is a view.
       const own = bytes.byteLength * 2 < bytes.buffer.byteLength ? new Uint8Array(bytes) : bytes;
       let envelope: Envelope;
       try {
-        envelope = await readEnvelope(own, fields, slices());
+        envelope = await readEnvelope(own, fields, pause);
       } catch (error) {
         const record = error instanceof EnvelopeError ? records.get(error.typeUrl) : undefined;
         if (!(error instanceof EnvelopeError) || record === undefined || error.nonce === "") throw error;
@@ -179,7 +191,7 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
       const record = records.get(envelope.typeUrl);
       if (record === undefined) return [];
       record.responses++;
-      const refused = await apply(record, own, envelope, now);
+      const refused = await apply(record, own, envelope, now, pause);
       record.lastReceived = now;
       if (refused.length === 0) return [answer(record, envelope.nonce)];
       record.nacks++;

@@ -1,3 +1,4 @@
+import type { Pause } from "../host/slices.ts";
 import { beginEdit, editSnapshot, type MeshEdit, type Snapshot } from "../mesh/mod.ts";
 
 /** Values that are edited between two looks at the clock; so many take a millisecond or two. */
@@ -11,7 +12,7 @@ const atATime = 250;
 export async function editInSlices(
   snapshot: Snapshot,
   edit: MeshEdit,
-  pause: () => Promise<void> | undefined,
+  pause: Pause,
 ): Promise<Snapshot> {
   if (sizeOf(edit) <= atATime) return editSnapshot(snapshot, edit);
   const editing = beginEdit(snapshot);

@@ -3,6 +3,7 @@
  * messages. It does no I/O and has no clock, so that every rule can be tested without either.
  */
 
+import type { Pause } from "../host/slices.ts";
 import type { Snapshot } from "../mesh/mod.ts";
 
 /**
@@ -20,10 +21,11 @@ export interface Protocol {
    * Takes one response. Its state is whole before and after, and in slices in between: the event loop never waits for long, and
    * nobody sees half a response in `mesh` or `collections`. Calls must not overlap.
    *
+   * @param pause called between small steps, and awaited. @default {timedSlices()}
    * @returns the requests that answer it, in order: its ACK or NACK, and changed subscriptions
    * @throws {EnvelopeError} where the response is no message at all and cannot be answered: the stream is to be opened anew
    */
-  receive(bytes: Uint8Array, now: Date): Promise<readonly Uint8Array[]>;
+  receive(bytes: Uint8Array, now: Date, pause?: Pause): Promise<readonly Uint8Array[]>;
 
   /** Lets waiting for missing resources end where it is time (15 s). @returns requests that follow from it, most often none */
   expire(now: Date): readonly Uint8Array[];

@@ -1,7 +1,7 @@
 /** What `weft resources -o json` shows, as text in pieces: a mesh may have a hundred thousand resources. */
 
 import type { Protocol, StoredResource } from "./protocol.ts";
-import { slices } from "../host/slices.ts";
+import { timedSlices } from "../host/slices.ts";
 
 /** What is known of a protocol's resources. */
 export type ResourcesOf = Pick<Protocol, "collections" | "extras" | "rejections">;
@@ -54,7 +54,7 @@ function jsonOf(resource: StoredResource): unknown {
 
 /** The texts of items with commas between them, some hundred in one piece. */
 async function* joined<T>(items: Iterable<T>, textOf: (item: T) => string): AsyncGenerator<string> {
-  const pause = slices();
+  const pause = timedSlices();
   let first = true;
   let piece = "";
   for (const item of items) {

@@ -8,6 +8,10 @@ function assertHolds<V>(map: PersistentMap<V>, expected: ReadonlyMap<string, V>)
   assert.deepEqual(new Map(map.entries()), expected);
   assert.deepEqual(new Set(map.keys()), new Set(expected.keys()));
   assert.equal([...map.values()].length, expected.size);
+  const visited: [string, V][] = [];
+  map.forEach((value, key) => visited.push([key, value]));
+  assert.deepEqual(visited.length, expected.size);
+  assert.deepEqual(new Map(visited), expected);
   for (const [key, value] of expected) assert.equal(map.get(key), value);
 }
 

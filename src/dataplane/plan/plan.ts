@@ -5,7 +5,7 @@
  * old is taken away; what it leaves behind is used again only after a grace period.
  */
 
-import { slices } from "../../host/mod.ts";
+import { type Pause, timedSlices } from "../../host/mod.ts";
 import type { ServiceKey } from "../../mesh/mod.ts";
 import {
   type Applied,
@@ -52,9 +52,9 @@ export async function planFlush(
   pool: RecordSource,
   changes: Iterable<readonly [ServiceKey, ServiceTarget]>,
   found?: Found,
+  pause: Pause = timedSlices(),
 ): Promise<Plan> {
   const draft = emptyDraft(applied, pool, found);
-  const pause = slices();
   const next = new Map<ServiceKey, AppliedService | undefined>();
   let services = 0;
   try {

@@ -12,7 +12,7 @@ import { editSnapshot, emptySnapshot, type MeshEdit, serviceKey } from "../../me
 import { editInSlices } from "../edit_in_slices.ts";
 import { discoveryRequestType, type Envelope, EnvelopeError, type Node, readEnvelope } from "../proto/mod.ts";
 import type { Protocol } from "../protocol.ts";
-import { slices } from "../../host/slices.ts";
+import { timedSlices } from "../../host/slices.ts";
 import { createMissing } from "./missing.ts";
 import { hostNamesOf, isDns } from "./dns.ts";
 import { createNames } from "./names.ts";
@@ -150,8 +150,7 @@ export function createAdsProtocol(
       noteMissing(now);
       return requests;
     },
-    receive: async (bytes, now) => {
-      const pause = slices();
+    receive: async (bytes, now, pause = timedSlices()) => {
       let envelope: Envelope;
       try {
         envelope = await readEnvelope(bytes, responseFields, pause);

@@ -1,5 +1,6 @@
 /** The resources of one response, decoded in slices. */
 
+import type { Pause } from "../../host/slices.ts";
 import { createHash } from "node:crypto";
 import { anyType, resourceType } from "../proto/mod.ts";
 import { ResourceError } from "../resource_error.ts";
@@ -38,7 +39,7 @@ export async function readResources<T extends { readonly name: string }>(
   type: ResourceType<T>,
   resources: readonly Uint8Array[],
   held: ReadonlyMap<string, T>,
-  pause: () => Promise<void> | undefined,
+  pause: Pause,
 ): Promise<ReadResources<T>> {
   const received = new Map<string, Received<T>>();
   const refusals: Refusal[] = [];

@@ -4,6 +4,7 @@
  */
 
 import protobuf from "protobufjs";
+import type { Pause } from "../../host/slices.ts";
 
 /** Where the fields of a response are: their numbers differ between the two variants of xDS only in the version's meaning. */
 export interface EnvelopeFields {
@@ -48,7 +49,7 @@ const lengthDelimited = 2;
 export async function readEnvelope(
   bytes: Uint8Array,
   fields: EnvelopeFields,
-  pause: () => Promise<void> | undefined,
+  pause: Pause,
 ): Promise<Envelope> {
   const ranges: number[] = [];
   const removed: string[] = [];

@@ -10,6 +10,7 @@ import {
 } from "../../mesh/mod.ts";
 import { createDelta, type DeltaChanges, type DeltaType } from "../delta.ts";
 import type { HeldResource } from "../held_resource.ts";
+import type { Pause } from "../../host/slices.ts";
 import type { Node } from "../proto/mod.ts";
 import type { Collection, Protocol } from "../protocol.ts";
 import { editInSlices } from "../edit_in_slices.ts";
@@ -64,7 +65,7 @@ export function createWorkloadProtocol(node: Partial<Node>): Protocol {
 
   async function prepare(
     { typeUrl, upserts, removals }: DeltaChanges<Part>,
-    pause: () => Promise<void> | undefined,
+    pause: Pause,
   ): Promise<() => void> {
     const workloads: Workload[] = [];
     const services: { service: Service; unknown: string }[] = [];
