@@ -125,11 +125,13 @@ export async function publishRecords(
 ): Promise<number[]> {
   const { shim } = outer;
   const ids: number[] = [];
+  // Those of two batches are open at a time, where one will not do.
+  const atOnce = records.length <= batchSize ? batchSize : batchSize / 2;
   let publishing = Promise.resolve();
-  for (let start = 0; start < records.length; start += batchSize / 2) {
+  for (let start = 0; start < records.length; start += atOnce) {
     let made: readonly MadeRecord[];
     try {
-      made = makeRecords(shim, records.slice(start, start + batchSize / 2));
+      made = makeRecords(shim, records.slice(start, start + atOnce));
     } catch (error) {
       await publishing;
       throw error;
