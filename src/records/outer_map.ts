@@ -33,7 +33,7 @@ export const placeholderSlot = 0;
 /** The lowest slot that may hold a record. */
 export const firstSlot = 1;
 
-/** Inner maps open at a time: an open-files limit of 1,024 is enough. */
+/** Inner maps in one batch. An open-files limit of 1,024 is enough. */
 export const batchSize = 500;
 
 /** Creates an empty outer map with its placeholder; the file descriptor is the caller's. */
@@ -113,7 +113,8 @@ export interface NewRecord {
 }
 
 /**
- * Creates, fills and publishes records: one grace period a batch, in which the next batch is made. On an error some are published.
+ * Creates, fills and publishes records: one grace period a batch. While two batches wait for theirs, which overlap, the next one is made.
+ * On an error some are published.
  *
  * @param threads how publishing waits (ArrayOfMaps.publish)
  * @returns the inner maps' ids
@@ -123,31 +124,22 @@ export async function publishRecords(
   records: readonly NewRecord[],
   threads: number,
 ): Promise<number[]> {
-  const { shim } = outer;
-  const ids: number[] = [];
-  // Those of two batches are open at a time, where one will not do.
-  const atOnce = records.length <= batchSize ? batchSize : batchSize / 2;
-  let publishing = Promise.resolve();
-  for (let start = 0; start < records.length; start += atOnce) {
-    let made: readonly MadeRecord[];
-    try {
-      made = makeRecords(shim, records.slice(start, start + atOnce));
-    } catch (error) {
-      await publishing;
-      throw error;
+  // Three batches may be open at a time, where one will not do.
+  const atOnce = records.length <= batchSize ? batchSize : Math.floor(batchSize / 3);
+  const batches: Promise<number[]>[] = [];
+  try {
+    for (let start = 0; start < records.length; start += atOnce) {
+      const made = makeRecords(outer.shim, records.slice(start, start + atOnce));
+      const published = publishMade(outer, made, threads);
+      // It fails where it is waited for, below, not before.
+      published.catch(() => {});
+      batches.push(published);
+      await batches.at(-3);
     }
-    try {
-      await publishing;
-    } catch (error) {
-      closeAll(shim, made);
-      throw error;
-    }
-    publishing = publishMade(outer, made, threads, ids);
-    // It is told of when the next batch has been made.
-    publishing.catch(() => {});
+  } finally {
+    await Promise.allSettled(batches);
   }
-  await publishing;
-  return ids;
+  return (await Promise.all(batches)).flat();
 }
 
 /** A filled inner map that nothing refers to yet; the file descriptor is the owner's. */
@@ -175,19 +167,18 @@ function closeAll(shim: Shim, made: readonly MadeRecord[]): void {
   for (const { fd } of made) closeFd(shim, fd);
 }
 
-/** Publishes one batch, and closes its file descriptors. @param ids where the inner maps' ids are appended */
+/** Publishes one batch, and closes its file descriptors. @returns the inner maps' ids */
 async function publishMade(
   outer: ArrayOfMaps,
   made: readonly MadeRecord[],
   threads: number,
-  ids: number[],
-): Promise<void> {
+): Promise<number[]> {
   const { shim } = outer;
   try {
-    // Where look-ups do not wait one call for the whole batch will do, below.
-    if (threads !== 0) { for (const { fd } of made) ids.push(mapInfo(shim, fd).id); }
+    // Where look-ups do not wait one call for the whole batch will do, afterwards.
+    const ids = threads === 0 ? undefined : made.map(({ fd }) => mapInfo(shim, fd).id);
     await outer.publish(made, threads);
-    if (threads === 0) ids.push(...idsIn(outer, made));
+    return ids ?? idsIn(outer, made);
   } finally {
     closeAll(shim, made);
   }
