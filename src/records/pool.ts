@@ -195,18 +195,26 @@ export function createRecordPool(options: PoolOptions): RecordPool {
     await withPlaceholder((fd) => outer().publish(slots.map((slot) => ({ slot, fd })), threads));
   }
 
-  /** What the kernel holds in a slot, whoever put it there. */
-  function inKernel(slot: number): SlotContent | undefined {
-    const id = outer().lookup(slot);
-    if (id === undefined || id === placeholder) return undefined;
-    const capacity = readCapacity(shim, id);
-    return capacity === undefined ? undefined : { id, capacity };
+  /**
+   * What the kernel holds in slots, whoever put it there. Read all at once on another thread: before 6.8 each look-up waits for a
+   * grace period, and a burst may have tens of thousands.
+   */
+  async function inKernel(slots: readonly number[]): Promise<Map<number, SlotContent>> {
+    const ids = await outer().read();
+    const held = new Map<number, SlotContent>();
+    for (const slot of slots) {
+      const id = ids.get(slot);
+      const capacity = id === undefined || id === placeholder ? undefined : readCapacity(shim, id);
+      if (capacity !== undefined) held.set(slot, { id: id!, capacity });
+    }
+    return held;
   }
 
   /** After a publish that failed midway: what the kernel holds decides, slot by slot. */
-  function lookAgain(places: readonly Acquired[]): void {
+  async function lookAgain(places: readonly { readonly slot: number }[]): Promise<void> {
+    const held = await inKernel(places.map(({ slot }) => slot));
     for (const { slot } of places) {
-      const found = inKernel(slot);
+      const found = held.get(slot);
       if (found) table.put(slot, found, "spare");
       else table.giveFree([slot]);
     }
@@ -221,7 +229,7 @@ export function createRecordPool(options: PoolOptions): RecordPool {
       spares.forEach(({ slot, capacity }, i) => table.put(slot, { id: ids[i], capacity }, "spare"));
       counts.grown += spares.length;
     } catch (error) {
-      lookAgain(spares);
+      await lookAgain(spares);
       throw error;
     }
   }
@@ -254,7 +262,7 @@ export function createRecordPool(options: PoolOptions): RecordPool {
     try {
       await clear(slots);
     } catch (error) {
-      lookAgain(places);
+      await lookAgain(places);
       throw error;
     }
     table.giveFree(slots);
@@ -282,10 +290,8 @@ export function createRecordPool(options: PoolOptions): RecordPool {
       made.forEach(({ slot, capacity }, i) => publishedAs(slot, { id: ids[i], capacity }));
     } catch (error) {
       // What was published is a record, the rest is not: whoever acquired them releases both.
-      for (const { slot } of made) {
-        const found = inKernel(slot);
-        if (found) publishedAs(slot, found);
-      }
+      const held = await inKernel(made.map(({ slot }) => slot));
+      for (const [slot, content] of held) publishedAs(slot, content);
       throw error;
     }
   }

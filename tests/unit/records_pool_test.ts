@@ -1,5 +1,6 @@
 import { beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import { KernelError } from "../../ffi/mod.ts";
 import { readRecord, RecordError } from "../../src/records/mod.ts";
 import { classOf, maxLength } from "../../src/records/size_class.ts";
 import {
@@ -7,6 +8,7 @@ import {
   entriesOf,
   foreignMap,
   idIn,
+  makeSlow,
   type PoolWorld,
   publishAll,
   records,
@@ -15,6 +17,7 @@ import {
   startPool,
   tamper,
 } from "./_pool_world.ts";
+import { randomFrom } from "./_random.ts";
 
 /** Asserts that an action is refused and changes nothing that the pool tells of. */
 function assertRefused({ pool, outer }: PoolWorld, action: () => unknown, message: RegExp): void {
@@ -278,6 +281,24 @@ describe("the record pool", () => {
         0,
         3,
       ]]);
+      assertAgrees(world, new Set());
+    });
+
+    it("knows which of many batches came, and does not look slot by slot", async () => {
+      world = await startPool(4096);
+      const { kernel, pool } = world;
+      makeSlow(kernel, randomFrom(1));
+      let writes = 0;
+      kernel.failAt = (map) => map.name === "records" && writes++ === 500;
+      const places = records(1700, 2).map((entries) => ({ slot: pool.acquire(2).slot, entries }));
+      const lookUps = () => kernel.shim.counts.get("records.lookup") ?? 0;
+      const before = lookUps();
+      await assert.rejects(pool.publish(places), KernelError);
+      assert.ok(lookUps() - before < 10, `${lookUps() - before} look-ups, each of which may wait`);
+      kernel.failAt = undefined;
+      assert.equal(pool.used, slotsWith(world, 2).length);
+      assert.ok(pool.used > 300 && pool.used < 700, `${pool.used} of the records came`);
+      pool.release(places.map(({ slot }) => slot));
       assertAgrees(world, new Set());
     });
 
