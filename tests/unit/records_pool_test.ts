@@ -16,6 +16,7 @@ import {
   slotsWith,
   startPool,
   tamper,
+  turn,
 } from "./_pool_world.ts";
 import { randomFrom } from "./_random.ts";
 
@@ -298,6 +299,31 @@ describe("the record pool", () => {
       kernel.failAt = undefined;
       assert.equal(pool.used, slotsWith(world, 2).length);
       assert.ok(pool.used > 300 && pool.used < 700, `${pool.used} of the records came`);
+      pool.release(places.map(({ slot }) => slot));
+      assertAgrees(world, new Set());
+    });
+
+    it("hears of a batch that fails while an earlier one is waited for, and ends with the last", async () => {
+      world = await startPool(4096);
+      const { kernel, pool } = world;
+      const { call } = kernel.shim;
+      const publish = call.weft_map_publish;
+      let batches = 0;
+      const slow: Pick<typeof call, "weft_map_publish"> = {
+        weft_map_publish: async (...args) => {
+          if (++batches === 2) return -12;
+          for (let turns = 0; turns < 3; turns++) await turn();
+          return publish(...args);
+        },
+      };
+      Object.assign(call, slow);
+      const places = records(1700, 2).map((entries) => ({ slot: pool.acquire(2).slot, entries }));
+      await assert.rejects(pool.publish(places), /no memory/);
+      const came = slotsWith(world, 2).length;
+      for (let turns = 0; turns < 10; turns++) await turn();
+      assert.equal(slotsWith(world, 2).length, came, "batches went on");
+      assert.equal(pool.used, came);
+      assert.ok(batches > 2 && came > 300 && came < 700, `${batches} batches, ${came} records`);
       pool.release(places.map(({ slot }) => slot));
       assertAgrees(world, new Set());
     });

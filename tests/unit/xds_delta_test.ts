@@ -10,6 +10,7 @@ import {
   deltaRequestType,
   deltaResponseType,
   EnvelopeError,
+  resourceType,
 } from "../../src/xds/proto/mod.ts";
 import { node } from "./_xds_client.ts";
 import {
@@ -104,9 +105,31 @@ describe("xds delta: opening a stream", () => {
     assert.equal(protocol.mesh.workloads.size, uids.length - 1);
     assert.equal(protocol.mesh.workloads.has(uids[0]), false);
   });
+
+  it("counts names and versions for that", async () => {
+    for (const [maxVersionBytes, isTold] of [[16, true], [15, false]] as const) {
+      const delta = createDelta({
+        node,
+        types: [{ typeUrl: addressUrl, decoder: () => () => undefined }],
+        prepare: () => Promise.resolve(() => {}),
+        maxVersionBytes,
+      });
+      const resources = [workloadResource("w", {}, { version: "123456789" })];
+      await delta.receive(deltaResponseType.encode({ type_url: addressUrl, nonce: "n", resources }), at);
+      const { initial_resource_versions } = deltaRequestType.decode(delta.open()[0]);
+      assert.deepEqual({ ...initial_resource_versions }, isTold ? { w: "123456789" } : {});
+    }
+  });
 });
 
 describe("xds delta: responses", () => {
+  it("may name what is not ASCII", async () => {
+    const protocol = createWorkloadProtocol(node);
+    open(protocol);
+    await accepted(protocol, { resources: [workloadResource("pod-\u00e9"), workloadResource("\u540d")] });
+    assert.deepEqual(workloads(protocol), ["pod-\u00e9", "\u540d"]);
+  });
+
   it("are answered once each with their nonce, also empty ones", async () => {
     const protocol = createWorkloadProtocol(node);
     open(protocol);
@@ -370,6 +393,29 @@ describe("xds delta: a resource that is refused", () => {
 });
 
 describe("xds delta: what is held", () => {
+  it("is what was decoded, also where the wire says something more than once: the last counts", async () => {
+    const decoded: number[][] = [];
+    const delta = createDelta({
+      node,
+      types: [{
+        typeUrl: addressUrl,
+        decoder: (bytes) => (_, start, end) => decoded.push([...bytes.subarray(start, end)]),
+      }],
+      prepare: () => Promise.resolve(() => {}),
+    });
+    const contents = (value: number) => ({ type_url: addressUrl, value: Uint8Array.of(value) });
+    const resource = [
+      ...resourceType.encode({ name: "w", version: "1", resource: contents(1) }),
+      ...resourceType.encode({ version: "22", resource: contents(2) }),
+    ];
+    const rest = deltaResponseType.encode({ type_url: addressUrl, nonce: "n" });
+    const fieldOfResources = 2 << 3 | 2;
+    await delta.receive(Uint8Array.of(...rest, fieldOfResources, resource.length, ...resource), at);
+    const held = delta.held(addressUrl).get("w")!;
+    assert.deepEqual([held.version, [...held.value]], ["22", [2]]);
+    assert.deepEqual(decoded, [[2]]);
+  });
+
   it("does not keep the transport's buffer alive, of which a response was a small part", async () => {
     const delta = createDelta({
       node,
