@@ -51,7 +51,7 @@ describe("a map", () => {
     using buckets = new ArrayMap(shim, fd, { name: "some", value: socketBucket });
     const sockets = { buckets } as SocketMaps;
     assert.equal(countPeers(sockets), 0);
-    const bucket = { displaced: 1, holders: 2, cookies: [1n, 0n, 0n, 0n, 0n, 0n, 1n << 63n] };
+    const bucket = { displaced: 1, holders: 2, cookies: [1n, 0n, 0n, 0n, 1n << 63n, 0n, 0n] };
     buckets.updateMany([1, 4095, 4096, 9999].map((index) => [index, bucket]));
     assert.equal(countPeers(sockets), 8);
   });
