@@ -1,6 +1,9 @@
 import { setImmediate } from "node:timers";
 
-/** Resolves when everything that waits for the event loop now has had its turn. */
+/**
+ * Resolves in the next turn of the event loop, after the timers that are due and what has been received already. What comes from outside
+ * may have to wait for more than one (slices.ts).
+ */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
