@@ -1,4 +1,5 @@
 /** The kernel as TypeScript sees it. Nothing outside this folder knows what a file descriptor's number means. */
+export { ArrayOfMaps, type SlotAssignment } from "./array_of_maps.ts";
 export { type Codec, u32, u64 } from "./codec.ts";
 export { errnoName, errnoWords } from "./errno.ts";
 export { check, KernelError } from "./kernel_error.ts";
