@@ -3,6 +3,12 @@
 /** How long one slice of work may take, in milliseconds. Well below the 50 ms that anything may wait for the event loop. */
 const sliceMs = 10;
 
+/** A rest that took longer, in milliseconds, was used: others had work to do, and may not be done with it. */
+const usedRestMs = 3;
+
+/** How often to rest in a row: a request is accepted, read and answered. */
+const restsAtMost = 3;
+
 /**
  * To be called between small steps of long work: it gives `undefined` while the slice is not used up, else a promise that resolves
  * when everything that waited has had its turn.
@@ -30,11 +36,18 @@ export function createSlices(
   rest: () => Promise<unknown>,
   now: () => number = () => performance.now(),
 ): Slices {
+  const restUntilUnused = async () => {
+    for (let rests = 0; rests < restsAtMost; rests++) {
+      const began = now();
+      await rest();
+      if (now() - began < usedRestMs) return;
+    }
+  };
   return () => {
     let end = now() + sliceMs;
     return () => {
       if (now() < end) return undefined;
-      return rest().then(() => {
+      return restUntilUnused().then(() => {
         end = now() + sliceMs;
       });
     };

@@ -9,7 +9,7 @@ describe("slices", () => {
     let rests = 0;
     const rest = () => {
       rests++;
-      now += 5;
+      now += 2.9;
       return Promise.resolve();
     };
     const pause = createSlices(rest, () => now)();
@@ -18,11 +18,26 @@ describe("slices", () => {
     now = 10;
     await pause();
     assert.equal(rests, 1);
-    now = 24.9;
+    now = 22.8;
     assert.equal(pause(), undefined);
-    now = 25;
+    now = 22.9;
     await pause();
     assert.equal(rests, 2);
+  });
+
+  it("rest again while others use the rests, for what a request takes, and no longer", async () => {
+    for (const [lengths, rests] of [[[2.9], 1], [[3, 2], 2], [[12, 3, 1], 3], [[9, 9, 9, 9], 3]] as const) {
+      let now = 0;
+      let rested = 0;
+      const rest = () => {
+        now += lengths[rested++];
+        return Promise.resolve();
+      };
+      const pause = createSlices(rest, () => now)();
+      now = 10;
+      await pause();
+      assert.equal(rested, rests);
+    }
   });
 
   it("leave the event loop to what comes from outside", async () => {
