@@ -35,7 +35,7 @@ import {
   type SocketMaps,
   type SocketSizes,
 } from "./programs.ts";
-import { type Found, readBack } from "./read_back.ts";
+import { type Found, readBack, readBackInSlices } from "./read_back.ts";
 
 export interface DatapathOptions {
   readonly paths: PinPaths;
@@ -135,8 +135,8 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
   /** Whether the programs look into `ranges`: from the first range on, so that they cost nothing before. */
   let hasRanges = false;
 
-  function readState(): void {
-    const found = maps && readBack(maps);
+  /** Takes what was found in the kernel for what is applied. */
+  function adoptState(found: Found | undefined): void {
     // An agent that was killed may have changed `frontends` only, and there may be lines of what is gone.
     maps?.frontendLines.fill([...maps.frontends.entries()]);
     const applied = emptyApplied(readLimits(sockets));
@@ -163,7 +163,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     state = { applied, pool, found };
     first = true;
   }
-  readState();
+  adoptState(maps && readBack(maps));
   if (maps && !takesRecords(maps.records)) {
     closeMeshMaps(shim, maps);
     throw new Error(foreignMap(paths.maps, "records", "its inner maps are of another shape than expected"));
@@ -432,10 +432,11 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
       await background;
     },
     reread: () =>
-      replace(() => {
-        // Reading back finds what is left over.
+      replace(async () => {
+        const found = maps && await readBackInSlices(maps, slices());
+        // Reading back has found what is left over.
         owed = [];
-        readState();
+        adoptState(found);
       }),
     close: () => {
       object?.[Symbol.dispose]();

@@ -1,6 +1,7 @@
 /** Reads the kernel's state back: what an agent finds that takes over, and what `status` shows without an agent. */
 
 import { workload } from "../../ffi/mod.ts";
+import type { Pause } from "../host/mod.ts";
 import { bytesToAddress, familyOf } from "../mesh/mod.ts";
 import { type FoundSlots, ownSlots, placeholderSlot, readRecordById, readSlots } from "../records/mod.ts";
 import { frontendText, type Layout } from "./applied.ts";
@@ -79,12 +80,32 @@ function rangeText({ address, prefixLength }: workload.RangeKey): string {
 
 /** Reads everything. What contradicts itself is reported as a problem, and counts as not there. */
 export function readBack(maps: MeshMaps): Found {
+  const steps = readInSteps(maps);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** As `readBack`, in slices; nobody may write the maps meanwhile. */
+export async function readBackInSlices(maps: MeshMaps, pause: Pause): Promise<Found> {
+  const steps = readInSteps(maps);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    const turn = pause();
+    if (turn) await turn;
+  }
+}
+
+function* readInSteps(maps: MeshMaps): Generator<void, Found> {
   const ranges = new Map([...maps.ranges.entries()].map(([key, { id }]) => [id, rangeText(key)]));
   let nextRangeId = 0;
   for (const id of ranges.keys()) nextRangeId = Math.max(nextRangeId, id + 1);
   const { FRONTEND_RANGE } = workload.frontendFlag;
   const frontends = new Map<string, FoundFrontend>();
   for (const [key, value] of maps.frontends.entries()) {
+    yield;
     const ofRange = (key.protocol & FRONTEND_RANGE) !== 0;
     const rangeId = new DataView(key.address.buffer).getUint32(0, true);
     if (ofRange) nextRangeId = Math.max(nextRangeId, rangeId + 1);
@@ -100,6 +121,7 @@ export function readBack(maps: MeshMaps): Found {
 
   const endpoints = new Map<number, FoundEndpoint>();
   for (const [index, endpoint] of maps.endpoints.entries()) {
+    yield;
     const { port, flags, generation } = endpoint;
     if (generation === 0) continue;
     const usable = (flags & workload.endpointFlag.ENDPOINT_USABLE) !== 0;
@@ -121,6 +143,7 @@ export function readBack(maps: MeshMaps): Found {
   const named = new Set<number>();
   const damagedSlots = new Map<number, number>();
   for (const [id, { flags, choices, limit, tier: word }] of maps.services.entries()) {
+    yield;
     const texts = wanted.get(id);
     if (!texts) continue;
     const tier = readTier(maps, records, used, { flags, tier: word }, endpoints);
