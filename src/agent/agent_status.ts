@@ -10,6 +10,7 @@ import {
   roomForLimits,
 } from "../dataplane/mod.ts";
 import { type NodeFinder, type Place, placeOn } from "../locality/mod.ts";
+import type { PersistentMap } from "../mesh/mod.ts";
 import type { StatusResponse } from "../observe/api.ts";
 import { meshMapStatuses, readCounters, socketMapStatuses } from "../observe/kernel_status.ts";
 import type { AgentOptions } from "./options.ts";
@@ -45,9 +46,8 @@ export function agentStatus(parts: StatusParts): StatusResponse {
   const programs = hookStatuses(shim, paths.links, cgroup.id, hooksInUse(parts.outliers !== undefined));
   const bad = parts.attached ? programs.filter((program) => program.state !== "attached") : [];
   const counters = maps ? readCounters(maps) : {};
-  const frontends = [...applied.services.values()].reduce((sum, service) => sum + service.frontends.size, 0);
   const use = {
-    frontends,
+    frontends: applied.frontendCount.value,
     services: applied.servicePortIds.used + 2,
     endpoints: applied.endpointIndexes.used,
     records: pool.used,
@@ -90,9 +90,7 @@ export function agentStatus(parts: StatusParts): StatusResponse {
       }
       : null,
     outliers: outlierView(parts.outliers),
-    needsWaypoint: [...state.applied.services.entries()].filter(([, service]) => service.needsWaypoint).map((
-      [key],
-    ) => key),
+    needsWaypoint: keysOf(state.applied.services, (service) => service.needsWaypoint),
     errors,
     warnings: [
       ...source.warnings,
@@ -102,6 +100,15 @@ export function agentStatus(parts: StatusParts): StatusResponse {
       ...fullMaps(datapath, parts.options).values(),
     ],
   };
+}
+
+/** The keys of the values that are `wanted`, without a pair made of each of the others. */
+function keysOf<V>(map: PersistentMap<V>, wanted: (value: V) => boolean): string[] {
+  const keys: string[] = [];
+  map.forEach((value, key) => {
+    if (wanted(value)) keys.push(key);
+  });
+  return keys;
 }
 
 function outlierView(outliers: Outliers | undefined): StatusResponse["outliers"] {

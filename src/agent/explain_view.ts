@@ -3,6 +3,7 @@
 import { activeUnder, type Controller, type Datapath } from "../dataplane/mod.ts";
 import { type Destination, explain, type Explanation } from "../explain/mod.ts";
 import { placeOn } from "../locality/mod.ts";
+import type { Snapshot, Workload } from "../mesh/mod.ts";
 
 /** Explains from what the kernel holds, not from what may be newer.  */
 export function explainView(
@@ -24,6 +25,20 @@ export function explainView(
         return id === undefined ? 0 : Number(maps?.refusals.lookup(id) ?? 0n);
       },
     },
-    workloads: [...applied.workloads.values()].sort((a, b) => a.uid < b.uid ? -1 : 1),
+    workloads: whenAsked(() => workloadsWith(applied, to.address)),
   });
+}
+
+/** Those that have an address, by uid. */
+function workloadsWith({ workloads }: Snapshot, address: string): Workload[] {
+  const found: Workload[] = [];
+  workloads.forEach((workload) => {
+    if (workload.addresses.includes(address)) found.push(workload);
+  });
+  return found.sort((a, b) => a.uid < b.uid ? -1 : 1);
+}
+
+/** Most destinations belong to a service: then nobody goes through all workloads. */
+function whenAsked<T>(make: () => Iterable<T>): Iterable<T> {
+  return { [Symbol.iterator]: () => make()[Symbol.iterator]() };
 }

@@ -1,5 +1,6 @@
 /** What the agent tells: names from its snapshot, everything else from the kernel. */
 
+import type { ArrayMap } from "../../ffi/mod.ts";
 import {
   type AppliedEndpoint,
   type AppliedService,
@@ -21,17 +22,6 @@ import { readRecord } from "../records/mod.ts";
 import { kernelShares } from "./kernel_shares.ts";
 import { portView } from "./port_view.ts";
 import type { Outliers } from "./outliers.ts";
-
-const byText = (a: string, b: string) => a < b ? -1 : a > b ? 1 : 0;
-
-/** All values of a map of counters by index, read in batches. */
-function readAll(map: { entries(): Iterable<[number, bigint]> } | undefined): ReadonlyMap<number, number> {
-  const values = new Map<number, number>();
-  for (const [index, value] of map?.entries() ?? []) {
-    if (value !== 0n) values.set(index, Number(value));
-  }
-  return values;
-}
 
 /** The endpoints of all tiers. */
 function rowsOf({ tiers }: AppliedServicePort): AppliedEndpoint[] {
@@ -80,21 +70,19 @@ function noteOf(
   return refused ? "refused: strict, no local endpoint" : "";
 }
 
-/** One row a service. */
+/** One row a service, made when it is asked for. */
 export function serviceViews(
   datapath: Datapath,
   controller: Controller,
   outliers: Outliers | undefined,
   network: string,
-): ServiceView[] {
+): Iterable<ServiceView> {
   const snapshot = controller.state.applied;
-  const hits = readAll(datapath.maps?.endpointHits);
-  const refusals = readAll(datapath.maps?.refusals);
-  return [...snapshot.services.entries()].sort(([a], [b]) => byText(a, b)).map(([key, service]) => {
+  return snapshot.services.entries().map(([key, service]) => {
     const applied = datapath.applied.services.get(key);
     const ports = [...applied?.servicePorts.values() ?? []];
-    const sum = (values: ReadonlyMap<number, number>, indexes: Iterable<number>) =>
-      [...indexes].reduce((total, index) => total + (values.get(index) ?? 0), 0);
+    const sum = (counters: ArrayMap<bigint> | undefined, indexes: Iterable<number>) =>
+      [...indexes].reduce((total, index) => total + Number(counters?.lookup(index) ?? 0n), 0);
     return {
       service: key,
       vips: service.vips.map((vip) => vip.network ? `${vip.network}/${vip.address}` : vip.address),
@@ -106,16 +94,17 @@ export function serviceViews(
       members: service.assigned === null
         ? snapshot.members.get(key)?.size ?? 0
         : Math.max(0, ...[...service.assigned.values()].map(({ tiers }) => tiers.flat().length)),
-      connections: (applied ? sum(hits, indexesOf(applied)) : 0) + (outliers?.earlier(key) ?? 0),
-      refused: sum(refusals, ports.map((port) => port.id)),
+      connections: (applied ? sum(datapath.maps?.endpointHits, indexesOf(applied)) : 0) +
+        (outliers?.earlier(key) ?? 0),
+      refused: sum(datapath.maps?.refusals, ports.map((port) => port.id)),
       note: noteOf(service, applied, network, () => compiled(controller, key)),
     };
   });
 }
 
-/** One row a workload. */
-export function workloadViews(snapshot: Snapshot): WorkloadView[] {
-  return [...snapshot.workloads.values()].sort((a, b) => byText(a.uid, b.uid)).map((workload: Workload) => {
+/** One row a workload, made when it is asked for. */
+export function workloadViews(snapshot: Snapshot): Iterable<WorkloadView> {
+  return snapshot.workloads.values().map((workload: Workload) => {
     const { region, zone, subzone } = workload.locality;
     return {
       uid: workload.uid,

@@ -1,5 +1,6 @@
 import type { ResourcesResponse } from "../observe/api.ts";
 import { ask } from "./ask.ts";
+import { byText } from "./by_text.ts";
 import { defineCommand } from "./command.ts";
 import { pinRootFlag, socketFlag } from "./common_flags.ts";
 import { exitCodes } from "./exit_codes.ts";
@@ -38,12 +39,12 @@ export const resourcesCommand = defineCommand({
 /** The agent tells resources in no order: sorts them by name. */
 function inOrder(answer: ResourcesResponse): ResourcesResponse {
   const sorted = <T>(values: Readonly<Record<string, T>>) =>
-    Object.fromEntries(Object.entries(values).sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0));
+    Object.fromEntries(Object.entries(values).sort(([a], [b]) => byText(a, b)));
   const collections = Object.keys(answer.meta).map((name) => {
     const values = answer[name];
     if (!Array.isArray(values)) return [name, sorted(values as Readonly<Record<string, unknown>>)];
     const nameOf = (value: unknown) => String((value as { name?: unknown }).name);
-    return [name, values.toSorted((a, b) => nameOf(a) < nameOf(b) ? -1 : 1)];
+    return [name, values.toSorted((a, b) => byText(nameOf(a), nameOf(b)))];
   });
   const { meta, rejected, ...rest } = answer;
   return {

@@ -1,5 +1,6 @@
 import type { ServiceView } from "../observe/api.ts";
 import { ask } from "./ask.ts";
+import { byText } from "./by_text.ts";
 import { defineCommand } from "./command.ts";
 import { pinRootFlag, socketFlag } from "./common_flags.ts";
 import { exitCodes } from "./exit_codes.ts";
@@ -22,7 +23,8 @@ export const servicesCommand = defineCommand({
   examples: [{ command: "weft services", help: "what is balanced, and what is not and why" }],
   async run(context) {
     const { servicesResponse } = await import("../observe/api.ts");
-    const services = await ask(context.flags, "/services", servicesResponse);
+    const services = (await ask(context.flags, "/services", servicesResponse))
+      .sort((a, b) => byText(a.service, b.service));
     await printOutput(context, context.flags.output, services, () => render(services, context.stdout.style));
     return exitCodes.ok;
   },

@@ -27,7 +27,7 @@ export function renderTable(
 ): string {
   const texts = rows.map((row) => header.map((_, column) => cellText(row[column])));
   const widths = header.map((title, column) =>
-    Math.max(unicodeWidth(title), ...texts.map((row) => unicodeWidth(row[column])))
+    texts.reduce((widest, row) => Math.max(widest, unicodeWidth(row[column])), unicodeWidth(title))
   );
   const toTheRight = header.map((_, column) => isNumeric(rows.map((row) => row[column])));
   const line = (cells: readonly string[], mark: (column: number, text: string) => string) => {

@@ -1,4 +1,5 @@
 import { ask } from "./ask.ts";
+import { byText } from "./by_text.ts";
 import { defineCommand } from "./command.ts";
 import { pinRootFlag, socketFlag } from "./common_flags.ts";
 import { exitCodes } from "./exit_codes.ts";
@@ -16,7 +17,8 @@ export const workloadsCommand = defineCommand({
   examples: [{ command: "weft workloads -o json", help: "for scripts" }],
   async run(context) {
     const { workloadsResponse } = await import("../observe/api.ts");
-    const workloads = await ask(context.flags, "/workloads", workloadsResponse);
+    const workloads = (await ask(context.flags, "/workloads", workloadsResponse))
+      .sort((a, b) => byText(a.uid, b.uid));
     await printOutput(context, context.flags.output, workloads, () =>
       renderTable(
         ["UID", "ADDRESSES", "NETWORK", "NODE", "LOCALITY", "STATUS", "CAPACITY", "SERVICES"],

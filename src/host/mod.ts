@@ -10,6 +10,7 @@ export {
   removeLeftoverCgroups,
 } from "./cgroup.ts";
 export { HostError } from "./host_error.ts";
+export { joined } from "./joined.ts";
 export { lookUpHost } from "./look_up_host.ts";
 export { type Mount, mountOf, mounts } from "./mountinfo.ts";
 export {

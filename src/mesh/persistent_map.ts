@@ -36,9 +36,9 @@ export interface PersistentMap<V> {
   set(key: string, value: V): PersistentMap<V>;
   /** This very map where there is no `key`. */
   delete(key: string): PersistentMap<V>;
-  entries(): IterableIterator<[string, V]>;
-  keys(): IterableIterator<string>;
-  values(): IterableIterator<V>;
+  entries(): IteratorObject<[string, V]>;
+  keys(): IteratorObject<string>;
+  values(): IteratorObject<V>;
   /** As iterating over `entries`, and faster. */
   forEach(visit: (value: V, key: string) => void): void;
   /** A draft of this map's next version: what to use where many keys change at once. */
@@ -96,15 +96,15 @@ class TrieMap<V> implements PersistentMap<V> {
     return root === this.root ? this : new TrieMap(root, edit.size, this.hash);
   }
 
-  *entries(): IterableIterator<[string, V]> {
+  *entries(): Generator<[string, V]> {
     for (const { key, value } of leavesOf(this.root)) yield [key, value];
   }
 
-  *keys(): IterableIterator<string> {
+  *keys(): Generator<string> {
     for (const { key } of leavesOf(this.root)) yield key;
   }
 
-  *values(): IterableIterator<V> {
+  *values(): Generator<V> {
     for (const { value } of leavesOf(this.root)) yield value;
   }
 

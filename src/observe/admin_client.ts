@@ -57,7 +57,12 @@ export async function fetchAgent(socket: string, path: string): Promise<string> 
     if (!readable(socket)) throw notAllowed(socket);
     throw new AgentNotRunning(socket);
   }
-  const body = await response.text();
+  const body = await response.text().catch(() => {
+    throw new AgentAnswerError(
+      `the answer of the agent at ${socket} broke off`,
+      "ask again; if the agent goes on, its log may say more",
+    );
+  });
   if (response.ok) return body;
   const said = errorResponse.safeParse(parseJson(body));
   throw said.success ? new AgentAnswerError(said.data.error, said.data.remedy) : new AgentAnswerError(

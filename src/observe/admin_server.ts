@@ -2,13 +2,16 @@
 
 import type { EndpointsResponse, RecordsResponse, ServiceView, StatusResponse, WorkloadView } from "./api.ts";
 import { type Destination, type Explanation, parseDestination } from "../explain/mod.ts";
+import { joined } from "../host/mod.ts";
 import { metricsText } from "./metrics.ts";
 
 /** Where the answers come from. */
 export interface AdminViews {
   status(): StatusResponse;
-  services(): ServiceView[];
-  workloads(): WorkloadView[];
+  /** One a service; best made as they are asked for. In no order. */
+  services(): Iterable<ServiceView>;
+  /** One a workload, likewise. */
+  workloads(): Iterable<WorkloadView>;
   /** `undefined`: there is no such service. */
   endpoints(service: string): EndpointsResponse | undefined;
   explain(to: Destination, protocol: "TCP" | "UDP"): Explanation;
@@ -62,9 +65,9 @@ function answer(request: Request, views: AdminViews): Response {
       case "/status":
         return Response.json(views.status());
       case "/services":
-        return Response.json(views.services());
+        return text(listText(views.services()));
       case "/workloads":
-        return Response.json(views.workloads());
+        return text(listText(views.workloads()));
       case "/endpoints": {
         const service = url.searchParams.get("service") ?? "";
         const found = views.endpoints(service);
@@ -112,8 +115,20 @@ function resources(views: AdminViews, only: string | undefined): Response {
   if (!(Symbol.asyncIterator in found)) {
     return failure(404, `there is no type "${only}"`, `one of: ${found.join(", ")}`);
   }
-  const body = ReadableStream.from(found).pipeThrough(new TextEncoderStream());
+  return text(found);
+}
+
+/** JSON that is sent while it is made. */
+function text(pieces: AsyncIterable<string>): Response {
+  const body = ReadableStream.from(pieces).pipeThrough(new TextEncoderStream());
   return new Response(body, { headers: { "content-type": "application/json" } });
+}
+
+/** There may be a hundred thousand items. */
+async function* listText(items: Iterable<unknown>): AsyncGenerator<string> {
+  yield "[";
+  yield* joined(items, (item) => JSON.stringify(item));
+  yield "]";
 }
 
 function failure(status: number, error: string, remedy: string): Response {

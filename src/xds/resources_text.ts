@@ -1,7 +1,7 @@
 /** What `weft resources -o json` shows, as text in pieces: a mesh may have a hundred thousand resources. */
 
 import type { Protocol, StoredResource } from "./protocol.ts";
-import { timedSlices } from "../host/slices.ts";
+import { joined } from "../host/joined.ts";
 
 /** What is known of a protocol's resources. */
 export type ResourcesOf = Pick<Protocol, "collections" | "extras" | "rejections">;
@@ -50,20 +50,4 @@ function jsonOf(resource: StoredResource): unknown {
   } catch (error) {
     return { unreadable: error instanceof Error ? error.message : String(error) };
   }
-}
-
-/** The texts of items with commas between them, some hundred in one piece. */
-async function* joined<T>(items: Iterable<T>, textOf: (item: T) => string): AsyncGenerator<string> {
-  const pause = timedSlices();
-  let first = true;
-  let piece = "";
-  for (const item of items) {
-    piece += first ? textOf(item) : `,${textOf(item)}`;
-    first = false;
-    if (piece.length < 64 * 1024) continue;
-    yield piece;
-    piece = "";
-    await pause();
-  }
-  yield piece;
 }

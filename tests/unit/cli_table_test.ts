@@ -36,6 +36,12 @@ describe("renderTable", () => {
 
   it("shows a header over no rows", () => assert.equal(renderTable(["A", "B"], [], plain), "A  B\n"));
 
+  it("has no limit of rows", () => {
+    const lines = renderTable(["A"], Array.from({ length: 200_000 }, (_, i) => [`${i}`]), plain).split("\n");
+    assert.equal(lines.length, 200_002);
+    assert.equal(lines.at(-2), "199999");
+  });
+
   it("shows control characters as codes", () => {
     assert.equal(renderTable(["A"], [["a\x1b[31m\nb\x9b"]], plain), "A\na\\x1b[31m\\x0ab\\x9b\n");
   });

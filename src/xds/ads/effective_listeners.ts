@@ -27,7 +27,7 @@ export function createEffectiveListeners({ listeners, routes }: Resources): Effe
           if (table === undefined) lacking.push(`routes ${name}`);
           else known.set(name, table);
         }
-        missing.push(...lacking);
+        for (const name of lacking) missing.push(name);
         if (!lacking.every(gaveUp)) continue;
         const old = effective.get(listener.name);
         if (old?.listener === listener && sameRoutes(old.routes, known)) continue;

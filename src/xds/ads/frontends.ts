@@ -178,13 +178,12 @@ function chainsFor(
 function matchLength(ranges: readonly string[], host: string): number {
   if (ranges.length === 0) return 0;
   const address = ipaddr.parse(host);
-  const lengths = ranges.map((range) => {
+  return ranges.reduce((longest, range) => {
     const [prefix, bits] = ipaddr.parseCIDR(range);
-    return prefix.kind() === address.kind() && address.match([prefix, bits] as [typeof address, number])
-      ? bits
-      : -1;
-  });
-  return Math.max(...lengths);
+    const holds = prefix.kind() === address.kind() &&
+      address.match([prefix, bits] as [typeof address, number]);
+    return holds ? Math.max(longest, bits) : longest;
+  }, -1);
 }
 
 function dependsOnClient(match: FilterChain["match"]): boolean {

@@ -79,7 +79,7 @@ export function createResolver(
       }
       leave ||= reasonToLeave(cluster, resources) !== undefined;
       const part = partOf(cluster);
-      missing.push(...part.missing);
+      for (const name of part.missing) missing.push(name);
       return { weight, cluster, cached: part.tiers };
     });
     if (!missing.every(gaveUp)) return { missing, assigned: undefined };
