@@ -2,6 +2,7 @@
  * What the agent tells over its UNIX socket, as zod schemas: the server builds these values, the client checks them, and
  * `-o json` prints them. GET `/status`, `/services`, `/workloads`, `/endpoints?service=NAMESPACE/HOSTNAME`,
  * `/explain?to=ADDRESS:PORT&protocol=TCP`, `/records`, `/resources?type=COLLECTION`; `/metrics` answers in the Prometheus text format.
+ * Lists of services and workloads stand in no order, and are sent while they are made.
  */
 
 import { z } from "zod";
