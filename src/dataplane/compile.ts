@@ -1,5 +1,6 @@
 /** What one service asks of the kernel: a pure function of the snapshot and of where the node is. */
 
+import { finish, mapInSteps, type Steps, stepSize } from "../host/mod.ts";
 import {
   type AssignedPort,
   type Family,
@@ -59,8 +60,18 @@ export function compileService(
   snapshot: Snapshot,
   key: ServiceKey,
   node: CompileNode,
-  { families: called, aside }: CompileOptions = {},
+  options?: CompileOptions,
 ): DesiredService {
+  return finish(compileInSteps(snapshot, key, node, options));
+}
+
+/** As `compileService`, bit by bit: a service may have a hundred thousand endpoints. */
+export function* compileInSteps(
+  snapshot: Snapshot,
+  key: ServiceKey,
+  node: CompileNode,
+  { families: called, aside }: CompileOptions = {},
+): Steps<DesiredService> {
   const service = snapshot.services.get(key);
   if (service === undefined) {
     return { service: key, servicePorts: [], frontends: [], excluded: [], left: null };
@@ -73,14 +84,17 @@ export function compileService(
   }
   const candidates = candidatesOf(snapshot, key, service);
   const families = called ?? [...new Set(vips.map(familyOf))];
-  const compiled = families.flatMap((family) => {
-    const reaches = candidates.map((candidate) => reachOf(candidate, service, node, family));
-    return portContexts(service, key, node, family, aside).map((context) =>
-      service.assigned === null
-        ? compilePort(context, key, candidates, reaches)
-        : compileAssigned(context, key, service.assigned.get(context.port) ?? nothingAssigned)
-    );
-  });
+  const compiled: CompiledPort[] = [];
+  for (const family of families) {
+    const reaches = yield* mapInSteps(candidates, (each) => reachOf(each, service, node, family));
+    for (const context of portContexts(service, key, node, family, aside)) {
+      compiled.push(
+        service.assigned === null
+          ? yield* compilePort(context, key, candidates, reaches)
+          : compileAssigned(context, key, service.assigned.get(context.port) ?? nothingAssigned),
+      );
+    }
+  }
   const ports = [...service.ports.keys()].filter((port) => port !== 0);
   return {
     service: key,
@@ -147,22 +161,23 @@ interface CompiledPort {
 }
 
 /** @param reaches one for each candidate, in the same order */
-function compilePort(
+function* compilePort(
   context: PortContext,
   service: ServiceKey,
   candidates: readonly Candidate[],
   reaches: readonly Reach[],
-): CompiledPort {
+): Steps<CompiledPort> {
   const { key, port, family } = context;
   const ranked: RankedEndpoint[] = [];
   const excluded: Excluded[] = [];
   let mapped = 0;
-  candidates.forEach((candidate, i) => {
+  for (const [i, candidate] of candidates.entries()) {
     const part = partOf(context, candidate, reaches[i]);
     if (part.mapped) mapped++;
     if (part.ranked) ranked.push(part.ranked);
     if (part.excluded) excluded.push({ uid: candidate.workload.uid, port, family, reason: part.excluded });
-  });
+    if (i % stepSize === stepSize - 1) yield;
+  }
   const tiers = tiersOf(ranked).map(({ rank, members }) => {
     const endpoints = members.flatMap(({ endpoint }) => endpoint ? [endpoint] : []);
     return { rank, endpoints, portless: members.length - endpoints.length };

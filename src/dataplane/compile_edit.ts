@@ -11,7 +11,7 @@ import {
 } from "../mesh/mod.ts";
 import type { Place } from "../locality/mod.ts";
 import { memberOf, reachOf } from "./candidate.ts";
-import { compileService, portContexts } from "./compile.ts";
+import { compileInSteps, portContexts } from "./compile.ts";
 import type {
   Aside,
   AsideEndpoints,
@@ -53,7 +53,7 @@ export function compileEdit(
   });
   return {
     edits: edits.filter(({ mapped, removed, added }) => mapped !== 0 || removed.length + added.length > 0),
-    whole: () => compileService(after.snapshot, key, after.place, { aside: asideAfter }),
+    whole: () => compileInSteps(after.snapshot, key, after.place, { aside: asideAfter }),
   };
 }
 

@@ -13,8 +13,8 @@ import {
   type ServiceKey,
   type Snapshot,
 } from "../mesh/mod.ts";
-import { nextTurn } from "../host/mod.ts";
-import { type CompileNode, compileService } from "./compile.ts";
+import { nextTurn, type Steps } from "../host/mod.ts";
+import { compileInSteps, type CompileNode } from "./compile.ts";
 import { compileEdit, type CompileInput } from "./compile_edit.ts";
 import type { Datapath, FlushReport } from "./datapath.ts";
 import type { Aside } from "./desired.ts";
@@ -116,7 +116,7 @@ export function createController(options: ControllerOptions): Controller {
     return changed;
   }
 
-  function targetOf(input: CompileInput, key: ServiceKey, change: ServiceChange): ServiceTarget {
+  function* targetOf(input: CompileInput, key: ServiceKey, change: ServiceChange): Steps<ServiceTarget> {
     const { snapshot, place, aside } = input;
     // After a failure nothing is taken for granted.
     if (change === "members" && appliedPlace !== undefined && error === undefined) {
@@ -124,7 +124,7 @@ export function createController(options: ControllerOptions): Controller {
       if (edit) return edit;
     }
     return snapshot.services.has(key)
-      ? compileService(snapshot, key, place, { aside: aside.get(key) })
+      ? yield* compileInSteps(snapshot, key, place, { aside: aside.get(key) })
       : undefined;
   }
 
@@ -132,8 +132,8 @@ export function createController(options: ControllerOptions): Controller {
   function* targetsOf(
     input: CompileInput,
     services: ReadonlyMap<ServiceKey, ServiceChange>,
-  ): Iterable<readonly [ServiceKey, ServiceTarget]> {
-    for (const [key, change] of services) yield [key, targetOf(input, key, change)];
+  ): Generator<readonly [ServiceKey, ServiceTarget] | undefined> {
+    for (const [key, change] of services) yield [key, yield* targetOf(input, key, change)];
   }
 
   async function flushOnce(target: Snapshot, aside: Aside): Promise<void> {

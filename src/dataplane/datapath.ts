@@ -5,6 +5,7 @@
  */
 
 import { closeFd, type Shim } from "../../ffi/mod.ts";
+import { inSlices } from "../host/mod.ts";
 import type { ServiceKey } from "../mesh/mod.ts";
 import { createRecordPool, type RecordPool, takesRecords, type Watermarks } from "../records/mod.ts";
 import { type Applied, emptyApplied } from "./applied.ts";
@@ -35,7 +36,7 @@ import {
   type SocketMaps,
   type SocketSizes,
 } from "./programs.ts";
-import { type Found, readBack, readBackInSlices } from "./read_back.ts";
+import { type Found, readBack, readBackInSteps } from "./read_back.ts";
 
 export interface DatapathOptions {
   readonly paths: PinPaths;
@@ -92,7 +93,7 @@ export interface Datapath {
    *
    * @throws {KernelError} the kernel is as it was
    */
-  flush(changes: Iterable<readonly [ServiceKey, ServiceTarget]>): Promise<FlushReport>;
+  flush(changes: Iterable<readonly [ServiceKey, ServiceTarget] | undefined>): Promise<FlushReport>;
   /** Attaches the programs (or replaces those that run) over the current maps. Nothing may be flushed meanwhile. */
   attach(): Promise<ReplacedLink[]>;
   /**
@@ -433,7 +434,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     },
     reread: () =>
       replace(async () => {
-        const found = maps && await readBackInSlices(maps, slices());
+        const found = maps && await inSlices(readBackInSteps(maps), slices());
         // Reading back has found what is left over.
         owed = [];
         adoptState(found);

@@ -4,6 +4,7 @@
  * The compiler makes these values from the mesh; the planner compares them with what is applied.
  */
 
+import type { Steps } from "../host/mod.ts";
 import type { Family } from "../mesh/address.ts";
 import type { Choice, ConnectionLimit, ServiceKey } from "../mesh/model.ts";
 
@@ -121,7 +122,7 @@ export interface ServicePortEdit {
 export interface ServiceEdit {
   readonly edits: readonly ServicePortEdit[];
   /** All of the service, for when it must be planned as a whole (planEdit). */
-  readonly whole: () => DesiredService;
+  readonly whole: () => Steps<DesiredService>;
 }
 
 /** Endpoints of one service that are set aside: `asideKey` → uid of the workload. */

@@ -1,7 +1,7 @@
 /** Reads the kernel's state back: what an agent finds that takes over, and what `status` shows without an agent. */
 
 import { workload } from "../../ffi/mod.ts";
-import type { Pause } from "../host/mod.ts";
+import { finish, type Steps } from "../host/mod.ts";
 import { bytesToAddress, familyOf } from "../mesh/mod.ts";
 import { type FoundSlots, ownSlots, placeholderSlot, readRecordById, readSlots } from "../records/mod.ts";
 import { frontendText, type Layout } from "./applied.ts";
@@ -80,25 +80,11 @@ function rangeText({ address, prefixLength }: workload.RangeKey): string {
 
 /** Reads everything. What contradicts itself is reported as a problem, and counts as not there. */
 export function readBack(maps: MeshMaps): Found {
-  const steps = readInSteps(maps);
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
-  }
+  return finish(readBackInSteps(maps));
 }
 
-/** As `readBack`, in slices; nobody may write the maps meanwhile. */
-export async function readBackInSlices(maps: MeshMaps, pause: Pause): Promise<Found> {
-  const steps = readInSteps(maps);
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
-    const turn = pause();
-    if (turn) await turn;
-  }
-}
-
-function* readInSteps(maps: MeshMaps): Generator<void, Found> {
+/** As `readBack`, bit by bit; nobody may write the maps meanwhile. */
+export function* readBackInSteps(maps: MeshMaps): Steps<Found> {
   const ranges = new Map([...maps.ranges.entries()].map(([key, { id }]) => [id, rangeText(key)]));
   let nextRangeId = 0;
   for (const id of ranges.keys()) nextRangeId = Math.max(nextRangeId, id + 1);

@@ -29,3 +29,4 @@ export { endProcesses } from "./process_end.ts";
 export { CommandError, run } from "./run.ts";
 export { sleep } from "./sleep.ts";
 export { createSlices, type Pause, type Slices, timedSlices } from "./slices.ts";
+export { finish, inSlices, mapInSteps, type Steps, stepSize } from "./steps.ts";

@@ -1,8 +1,9 @@
 /** A data path that does nothing: it notes what it is called for, and each call ends when and as the test says. */
 
-import type { ControllerOptions, Datapath, FlushReport } from "../../src/dataplane/mod.ts";
+import type { ControllerOptions, FlushReport, ServiceTarget } from "../../src/dataplane/mod.ts";
+import type { ServiceKey } from "../../src/mesh/mod.ts";
 
-type Changes = readonly (Parameters<Datapath["flush"]>[0] extends Iterable<infer Change> ? Change : never)[];
+type Changes = readonly (readonly [ServiceKey, ServiceTarget])[];
 
 /** One call of the data path, which ends as the test says. */
 export interface Call {
@@ -47,7 +48,7 @@ export function recordCalls(calls: Call[]): ControllerOptions["datapath"] {
   }
   return {
     flush: (lazily) => {
-      const changes = [...lazily];
+      const changes = [...lazily].filter((change) => change !== undefined);
       return begin("flush", changes, reportOf(changes));
     },
     reread: () => begin("reread", [], undefined),

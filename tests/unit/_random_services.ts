@@ -130,7 +130,13 @@ function serviceEdit(key: ServiceKey, before: Draft, after: Draft): ServiceEdit 
     const mapped = port.mapped - old[i].mapped;
     return { key: port.key, mapped, removed: missing(was, is), added: missing(is, was) };
   });
-  return { edits, whole: () => desiredService(key, after) };
+  return {
+    edits,
+    whole: function* () {
+      yield;
+      return desiredService(key, after);
+    },
+  };
 }
 
 /** The services that differ, as a flush gets them: whole, or where only members differ sometimes as an edit; in any order. */

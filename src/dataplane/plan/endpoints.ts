@@ -1,6 +1,7 @@
 /** Gives endpoints their indexes, and takes them away. */
 
 import { workload } from "../../../ffi/mod.ts";
+import { mapInSteps, type Steps, stepSize } from "../../host/mod.ts";
 import { addressToBytes } from "../../mesh/mod.ts";
 import type { Applied, AppliedEndpoint, AppliedServicePort, AppliedTier } from "../applied.ts";
 import { type DesiredEndpoint, endpointKey } from "../desired.ts";
@@ -28,17 +29,18 @@ function takeLoose(draft: Draft, endpoint: DesiredEndpoint): PreviousRow | undef
 }
 
 /** Gives each desired endpoint, by tier, its index: the one it has, or a new one. Those no longer desired are retired. */
-export function placeEndpoints(
+export function* placeEndpoints(
   draft: Draft,
   previous: readonly PreviousTier[],
   desired: readonly (readonly DesiredEndpoint[])[],
-): AppliedEndpoint[][] {
+): Steps<AppliedEndpoint[][]> {
   const byKey = new Map<string, PreviousRow[]>();
   const seen = new Set<number>();
   for (const { rows } of previous) {
     for (const row of rows) {
       if (seen.has(row.index) || draft.kept.has(row.index)) continue;
       seen.add(row.index);
+      if (seen.size % stepSize === 0) yield;
       // What was found in the kernel has no uid: it is known by its address.
       const key = "desired" in row ? endpointKey(row.desired) : placeText(row);
       const same = byKey.get(key);
@@ -55,7 +57,8 @@ export function placeEndpoints(
     if (draft.found) draft.kept.add(row.index);
     return { desired: endpoint, index: row.index, generation: row.generation };
   };
-  const placed = desired.map((tier) => tier.map(place));
+  const placed: AppliedEndpoint[][] = [];
+  for (const tier of desired) placed.push(yield* mapInSteps(tier, place));
   // Of those found in the kernel another port may still want some: `removeLeftovers` retires the rest.
   if (!draft.found) {
     for (const rows of byKey.values()) {

@@ -5,7 +5,7 @@
  * old is taken away; what it leaves behind is used again only after a grace period.
  */
 
-import { type Pause, timedSlices } from "../../host/mod.ts";
+import { inSlices, type Pause, type Steps, timedSlices } from "../../host/mod.ts";
 import type { ServiceKey } from "../../mesh/mod.ts";
 import {
   type Applied,
@@ -43,14 +43,14 @@ export function isEmpty(plan: Plan): boolean {
 /**
  * Plans the given services, in slices. Nothing else may change what is applied meanwhile.
  *
- * @param changes every service that may differ, with what becomes of it
+ * @param changes every service that may differ, with what becomes of it; `undefined` while that is being worked out
  * @param found what the kernel held when the agent took over: parts that match are kept, the rest goes. Only with the first
  * plan, which must name every service
  */
 export async function planFlush(
   applied: Applied,
   pool: RecordSource,
-  changes: Iterable<readonly [ServiceKey, ServiceTarget]>,
+  changes: Iterable<readonly [ServiceKey, ServiceTarget] | undefined>,
   found?: Found,
   pause: Pause = timedSlices(),
 ): Promise<Plan> {
@@ -58,13 +58,16 @@ export async function planFlush(
   const next = new Map<ServiceKey, AppliedService | undefined>();
   let services = 0;
   try {
-    for (const [key, target] of changes) {
+    for (const change of changes) {
+      await pause();
+      if (change === undefined) continue;
+      const [key, target] = change;
       services++;
       const before = applied.services.get(key);
       const isEdit = target !== undefined && "edits" in target;
       if (isEdit && before && !found && planEdit(draft, before, target)) continue;
-      next.set(key, planService(draft, before, isEdit ? target.whole() : target));
-      await pause();
+      const desired = isEdit ? await inSlices(target.whole(), pause) : target;
+      next.set(key, await inSlices(planService(draft, before, desired), pause));
     }
     if (found) removeLeftovers(draft, found, next);
   } catch (error) {
@@ -100,11 +103,11 @@ export function abandonPlan(
   leaveLimits(applied.limits, plan.taken.limits);
 }
 
-function planService(
+function* planService(
   draft: Draft,
   before: AppliedService | undefined,
   desired: DesiredService | undefined,
-): AppliedService | undefined {
+): Steps<AppliedService | undefined> {
   const servicePorts = new Map<string, AppliedServicePort>();
   planLimits(draft, before, desired);
   const targets = targetsOf(desired);
@@ -112,7 +115,7 @@ function planService(
   for (const port of desired?.servicePorts ?? []) {
     const applied = before?.servicePorts.get(port.key);
     const previous = applied ? { port: applied, keep: !left.has(applied.id) } : adopt(draft, port, targets);
-    servicePorts.set(port.key, planServicePort(draft, previous, port));
+    servicePorts.set(port.key, yield* planServicePort(draft, previous, port));
   }
   for (const [key, port] of before?.servicePorts ?? []) {
     if (!servicePorts.has(key)) removeServicePort(draft, port);
@@ -199,11 +202,11 @@ function adopt(
   return undefined;
 }
 
-function planServicePort(
+function* planServicePort(
   draft: Draft,
   previous: PreviousPort | undefined,
   port: DesiredServicePort,
-): AppliedServicePort {
+): Steps<AppliedServicePort> {
   const kept = previous?.keep ? previous.port : undefined;
   const id = kept?.id ?? take(draft.applied.servicePortIds, draft.taken.ids);
   const ranks = new Map(
@@ -211,7 +214,7 @@ function planServicePort(
   );
   const { choice, connectionLimit } = port;
   if (choice.kind === "leastRequest") draft.countsConnections = true;
-  const tiers = planTiers(draft, previous?.port, kept, port);
+  const tiers = yield* planTiers(draft, previous?.port, kept, port);
   if (previous && !kept) releaseServicePort(draft, previous.port);
   writeServicePort(
     draft,
@@ -232,23 +235,24 @@ function planServicePort(
 }
 
 /** Places the endpoints of all tiers, and brings the records to them: each tier takes the one that most of its endpoints are in. */
-function planTiers(
+function* planTiers(
   draft: Draft,
   previous: Previous | undefined,
   kept: Previous | undefined,
   { tiers, choice }: DesiredServicePort,
-): Map<number, AppliedTier> {
+): Steps<Map<number, AppliedTier>> {
   const desired = tiers.map(({ endpoints }) => endpoints.filter(({ weight }) => weight > 0));
-  const placed = placeEndpoints(draft, previous ? tiersOf(previous) : [], desired);
+  const placed = yield* placeEndpoints(draft, previous ? tiersOf(previous) : [], desired);
   const records = kept ? tiersOf(kept) : [];
   const matched = matchTiers(records, placed);
   const left = kept && servingTier(kept);
   const planned = new Map<number, AppliedTier>();
-  tiers.forEach(({ rank }, i) => {
+  for (const [i, { rank }] of tiers.entries()) {
+    yield;
     const record = matched[i];
     const tier = planTier(draft, record, placed[i], choice, i > 0 && record !== null && record === left);
     if (tier) planned.set(rank, tier);
-  });
+  }
   for (const record of records) if (!matched.includes(record)) draft.released.slots.push(record.slot);
   return planned;
 }

@@ -1,0 +1,96 @@
+import { describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { compileInSteps, compileService } from "../../src/dataplane/compile.ts";
+import { compileEdit } from "../../src/dataplane/compile_edit.ts";
+import { pinMeshMaps } from "../../src/dataplane/maps.ts";
+import { abandonPlan, planFlush } from "../../src/dataplane/plan/mod.ts";
+import { readBackInSteps } from "../../src/dataplane/read_back.ts";
+import { stepSize } from "../../src/host/mod.ts";
+import { placeOn } from "../../src/locality/mod.ts";
+import { editSnapshot, emptySnapshot, type Workload } from "../../src/mesh/mod.ts";
+import { createDatapathHost } from "./_datapath_host.ts";
+import { service, workload } from "./_mesh.ts";
+
+const web = "shop/web";
+const place = placeOn("");
+const count = 20 * stepSize;
+
+function member(n: number, change: Partial<Workload> = {}): Workload {
+  const address = `10.1.${n >> 8}.${n & 255}`;
+  return workload(`pod-${n}`, [web], { addresses: [address], ...change });
+}
+
+const members = Array.from({ length: count }, (_, n) => member(n));
+const snapshot = editSnapshot(emptySnapshot(), {
+  upsertServices: [service(web, ["10.96.0.1"])],
+  upsertWorkloads: members,
+});
+const whole = compileService(snapshot, web, place);
+const sizes = { endpoints: 4 * count };
+
+/** Counts how often others could have had their turn. */
+function countPauses() {
+  const counted = { pauses: 0 };
+  const pause = () => {
+    counted.pauses++;
+    return undefined;
+  };
+  return { counted, pause };
+}
+
+describe("one service with very many endpoints lets others have their turn", () => {
+  it("while it is compiled", () => {
+    const steps = [...compileInSteps(snapshot, web, place)].length;
+    assert.ok(steps >= 2 * count / stepSize, `${steps} steps`);
+  });
+
+  it("while it is planned, the first time and again", async () => {
+    using host = createDatapathHost();
+    const datapath = host.open({ sizes });
+    const first = countPauses();
+    abandonPlan(
+      await planFlush(datapath.applied, datapath.pool, [[web, whole]], undefined, first.pause),
+      datapath.applied,
+      datapath.pool,
+    );
+    assert.ok(first.counted.pauses >= count / stepSize, `${first.counted.pauses} pauses`);
+
+    await datapath.flush([[web, whole]]);
+    await datapath.settle();
+    const again = countPauses();
+    await planFlush(datapath.applied, datapath.pool, [[web, whole]], undefined, again.pause);
+    assert.ok(again.counted.pauses >= 2 * count / stepSize, `${again.counted.pauses} pauses`);
+  });
+
+  it("while it is compiled as an edit cannot be made in place", async () => {
+    using host = createDatapathHost();
+    const datapath = host.open({ sizes });
+    await datapath.flush([[web, whole]]);
+    await datapath.settle();
+
+    const after = editSnapshot(snapshot, { upsertWorkloads: [member(7, { capacity: 3 })] });
+    const input = { place, aside: new Map() };
+    const edit = compileEdit({ ...input, snapshot }, { ...input, snapshot: after }, web)!;
+    const { counted, pause } = countPauses();
+    await planFlush(datapath.applied, datapath.pool, [[web, edit]], undefined, pause);
+    assert.ok(counted.pauses >= 4 * count / stepSize, `${counted.pauses} pauses`);
+  });
+
+  it("while what is being worked out is waited for", async () => {
+    using host = createDatapathHost();
+    const { applied, pool } = host.open();
+    const { counted, pause } = countPauses();
+    const plan = await planFlush(applied, pool, [undefined, undefined, [web, undefined]], undefined, pause);
+    assert.equal(plan.services, 1);
+    assert.ok(counted.pauses >= 3);
+  });
+
+  it("while the kernel is read back", async () => {
+    using host = createDatapathHost();
+    const datapath = host.open({ sizes });
+    await datapath.flush([[web, whole]]);
+    await datapath.settle();
+    pinMeshMaps(host.kernel.shim, datapath.maps!, host.paths.maps);
+    assert.ok([...readBackInSteps(datapath.maps!)].length >= count);
+  });
+});
