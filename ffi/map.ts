@@ -134,12 +134,7 @@ export class KernelMap<K, V> implements Disposable {
     let length = 0;
     const capacity = Math.min(most, batchSize);
     const write = () => {
-      const count = new Uint32Array([length]);
-      const call = this.#count("update_batch");
-      this.#check(
-        call.weft_map_update_batch(this.fd, keys!.buffer, values!.buffer, count),
-        "update in batch",
-      );
+      this.#putBatch(keys!, values!, length);
       length = 0;
     };
     for (const [key, value] of entries) {
@@ -174,6 +169,19 @@ export class KernelMap<K, V> implements Disposable {
       for (let i = 0; i < count; i++) {
         yield [this.key.read(keys, i * this.key.size), this.value.read(values, i * this.value.size)];
       }
+    }
+  }
+
+  /**
+   * Puts all elements into another map of the same shape, some thousands a system call, and yields after each: what is large is not
+   * copied in one go. What changes meanwhile may be copied or not.
+   *
+   * @throws {KernelError} some may be copied
+   */
+  *copyInto(to: KernelMap<K, V>): Generator<undefined, void, void> {
+    for (const { count, keys, values } of this.batches()) {
+      if (count > 0) to.#putBatch(keys, values, count);
+      yield;
     }
   }
 
@@ -222,6 +230,12 @@ export class KernelMap<K, V> implements Disposable {
   /** Charged kernel memory in bytes. */
   memory(): number {
     return mapMemory(this.shim, this.fd);
+  }
+
+  #putBatch(keys: DataView<ArrayBuffer>, values: DataView<ArrayBuffer>, length: number): void {
+    const count = new Uint32Array([length]);
+    const call = this.#count("update_batch");
+    this.#check(call.weft_map_update_batch(this.fd, keys.buffer, values.buffer, count), "update in batch");
   }
 
   #count(operation: string): Shim["call"] {

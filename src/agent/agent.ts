@@ -177,19 +177,23 @@ export async function runAgent(
       began.reject(new HostError(message, "weft doctor tells what this host can do"));
     },
   });
-  const admin = serveAdmin(runtime.socket, {
-    status: () =>
-      agentStatus({
-        ...{ shim, options, paths, cgroup, datapath, controller, node, source, startedAt, attached },
-        outliers,
-      }),
-    services: () => serviceViews(datapath, controller, outliers, options.node.network),
-    workloads: () => workloadViews(controller.state.applied),
-    endpoints: (service) => endpointViews(datapath, controller, outliers, service, options.node.network),
-    explain: (to, protocol) => explainView(datapath, controller, to, protocol),
-    records: () => recordsView(datapath, options.watermarks),
-    resources: (only) => source.resources(only),
-  });
+  const admin = serveAdmin(
+    runtime.socket,
+    {
+      status: () =>
+        agentStatus({
+          ...{ shim, options, paths, cgroup, datapath, controller, node, source, startedAt, attached },
+          outliers,
+        }),
+      services: () => serviceViews(datapath, controller, outliers, options.node.network),
+      workloads: () => workloadViews(controller.state.applied),
+      endpoints: (service) => endpointViews(datapath, controller, outliers, service, options.node.network),
+      explain: (to, protocol) => explainView(datapath, controller, to, protocol),
+      records: () => recordsView(datapath, options.watermarks),
+      resources: (only) => source.resources(only),
+    },
+    (path, error) => log.error("an answer of the admin interface broke off", { path, reason: String(error) }),
+  );
   try {
     const ended = new Promise<void>((resolve) => {
       if (signal.aborted) resolve();

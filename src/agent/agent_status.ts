@@ -90,7 +90,7 @@ export function agentStatus(parts: StatusParts): StatusResponse {
       }
       : null,
     outliers: outlierView(parts.outliers),
-    needsWaypoint: keysOf(state.applied.services, (service) => service.needsWaypoint),
+    needsWaypoint: keysOf(state.applied.services, ({ needsWaypoint }) => needsWaypoint),
     errors,
     warnings: [
       ...source.warnings,

@@ -1,6 +1,5 @@
 /** What the agent tells: names from its snapshot, everything else from the kernel. */
 
-import type { ArrayMap } from "../../ffi/mod.ts";
 import {
   type AppliedEndpoint,
   type AppliedService,
@@ -16,6 +15,7 @@ import {
   endpointKey,
   nearestTier,
 } from "../dataplane/mod.ts";
+import { mapInSteps } from "../host/mod.ts";
 import { formatAddressPort, type Health, type Service, type Snapshot, type Workload } from "../mesh/mod.ts";
 import type { EndpointsResponse, ServiceView, WorkloadView } from "../observe/api.ts";
 import { readRecord } from "../records/mod.ts";
@@ -29,10 +29,9 @@ function rowsOf({ tiers }: AppliedServicePort): AppliedEndpoint[] {
 }
 
 /** Every endpoint index of a service, each once. */
-function indexesOf(service: AppliedService): Set<number> {
-  return new Set(
-    [...service.servicePorts.values()].flatMap(rowsOf).map((row) => row.index),
-  );
+function indexesOf(service: AppliedService | undefined): number[] {
+  const rows = [...service?.servicePorts.values() ?? []].flatMap(rowsOf);
+  return [...new Set(rows.map((row) => row.index))];
 }
 
 /** What the applied snapshot asks of the kernel for one service. */
@@ -70,20 +69,29 @@ function noteOf(
   return refused ? "refused: strict, no local endpoint" : "";
 }
 
-/** One row a service, made when it is asked for. */
-export function serviceViews(
+/**
+ * One row a service, made when it is asked for; `undefined` while it is being made. Each is true when it is given: a service that comes
+ * or goes while others are may have one or not.
+ */
+export function* serviceViews(
   datapath: Datapath,
   controller: Controller,
   outliers: Outliers | undefined,
   network: string,
-): Iterable<ServiceView> {
-  const snapshot = controller.state.applied;
-  return snapshot.services.entries().map(([key, service]) => {
+): Generator<ServiceView | undefined> {
+  for (const key of controller.state.applied.services.keys()) {
+    const indexes = indexesOf(datapath.applied.services.get(key));
+    // Maps may be replaced by larger ones meanwhile.
+    const hits = yield* mapInSteps(
+      indexes,
+      (index) => Number(datapath.maps?.endpointHits.lookup(index) ?? 0n),
+    );
+    const snapshot = controller.state.applied;
+    const service = snapshot.services.get(key);
+    if (service === undefined) continue;
     const applied = datapath.applied.services.get(key);
     const ports = [...applied?.servicePorts.values() ?? []];
-    const sum = (counters: ArrayMap<bigint> | undefined, indexes: Iterable<number>) =>
-      [...indexes].reduce((total, index) => total + Number(counters?.lookup(index) ?? 0n), 0);
-    return {
+    yield {
       service: key,
       vips: service.vips.map((vip) => vip.network ? `${vip.network}/${vip.address}` : vip.address),
       ports: [...service.ports].map(([port, targetPort]) => ({
@@ -94,12 +102,15 @@ export function serviceViews(
       members: service.assigned === null
         ? snapshot.members.get(key)?.size ?? 0
         : Math.max(0, ...[...service.assigned.values()].map(({ tiers }) => tiers.flat().length)),
-      connections: (applied ? sum(datapath.maps?.endpointHits, indexesOf(applied)) : 0) +
-        (outliers?.earlier(key) ?? 0),
-      refused: sum(datapath.maps?.refusals, ports.map((port) => port.id)),
+      connections: sum(hits) + (outliers?.earlier(key) ?? 0),
+      refused: sum(ports.map((port) => Number(datapath.maps?.refusals.lookup(port.id) ?? 0n))),
       note: noteOf(service, applied, network, () => compiled(controller, key)),
     };
-  });
+  }
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
 }
 
 /** One row a workload, made when it is asked for. */

@@ -5,7 +5,7 @@
  */
 
 import { closeFd, type Shim } from "../../ffi/mod.ts";
-import { inSlices } from "../host/mod.ts";
+import { finish, inSlices, type Steps } from "../host/mod.ts";
 import type { ServiceKey } from "../mesh/mod.ts";
 import { createRecordPool, type RecordPool, takesRecords, type Watermarks } from "../records/mod.ts";
 import { type Applied, emptyApplied } from "./applied.ts";
@@ -136,10 +136,13 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
   /** Whether the programs look into `ranges`: from the first range on, so that they cost nothing before. */
   let hasRanges = false;
 
+  /** Writes all lines: an agent that was killed may have changed `frontends` only, and there may be lines of what is gone. */
+  function fillLines({ frontends, frontendLines }: MeshMaps): Steps<void> {
+    return frontendLines.fill(frontends.entries());
+  }
+
   /** Takes what was found in the kernel for what is applied. */
   function adoptState(found: Found | undefined): void {
-    // An agent that was killed may have changed `frontends` only, and there may be lines of what is gone.
-    maps?.frontendLines.fill([...maps.frontends.entries()]);
     const applied = emptyApplied(readLimits(sockets));
     for (const [range, id] of found?.ranges ?? []) applied.rangeIds.set(range, id);
     applied.nextRangeId.value = found?.nextRangeId ?? 0;
@@ -164,6 +167,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     state = { applied, pool, found };
     first = true;
   }
+  if (maps) finish(fillLines(maps));
   adoptState(maps && readBack(maps));
   if (maps && !takesRecords(maps.records)) {
     closeMeshMaps(shim, maps);
@@ -274,7 +278,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
 
   /** Moves programs and pins over to larger maps; the old ones serve until then. Nothing else may use them meanwhile. */
   async function grow(sizes: MeshSizes): Promise<void> {
-    const next = await growMeshMaps(shim, maps!, sizes, publishThreads);
+    const next = await growMeshMaps(shim, maps!, sizes, publishThreads, slices());
     let loaded: LoadedPrograms | undefined;
     try {
       removePins(paths.nextMaps);
@@ -434,7 +438,10 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     },
     reread: () =>
       replace(async () => {
-        const found = maps && await inSlices(readBackInSteps(maps), slices());
+        const pause = slices();
+        const records = await maps?.records.read();
+        const found = maps && await inSlices(readBackInSteps(maps, records!), pause);
+        if (maps) await inSlices(fillLines(maps), pause);
         // Reading back has found what is left over.
         owed = [];
         adoptState(found);

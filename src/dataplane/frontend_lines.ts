@@ -1,6 +1,7 @@
 /** Map `frontend_lines`: who has which way of which line. The kernel reads it before `frontends` (bpf/lb.h). */
 
 import type { ArrayMap, workload } from "../../ffi/mod.ts";
+import type { Steps } from "../host/mod.ts";
 import { frontendTag } from "./frontend_tag.ts";
 
 type Frontend = readonly [key: workload.FrontendKey, value: workload.Frontend];
@@ -19,7 +20,7 @@ export interface FrontendLines extends Disposable {
   /** Takes frontends out. Those that have no way are ignored. @throws {KernelError} some may be gone */
   delete(keys: readonly workload.FrontendKey[]): void;
   /** Writes every line anew, for these frontends: what it holds is not known. */
-  fill(frontends: readonly Frontend[]): void;
+  fill(frontends: Iterable<Frontend>): Steps<void>;
   /** Goes on with what another handle of the same map knows. */
   share(other: FrontendLines): void;
   /** By way, first and second of each line. */
@@ -32,6 +33,9 @@ export interface Way {
 }
 
 const waysOfLine = 2;
+
+/** Lines in one system call while all are written. */
+const linesAtOnce = 4096;
 const free: Way = {
   key: { address: new Uint8Array(16), port: 0, protocol: 0 },
   frontend: { servicePort: 0, tag: 0 },
@@ -60,10 +64,12 @@ export function createFrontendLines(map: ArrayMap<workload.FrontendLine>): Front
   };
 
   function write(lines: Iterable<number>): void {
-    map.updateMany([...lines].map((line) => {
-      const [first, second] = waysOf(line);
-      return [line, { first: ways[first] ?? free, second: ways[second] ?? free }] as const;
-    }));
+    map.updateMany([...lines].map(asWritten));
+  }
+
+  function asWritten(line: number) {
+    const [first, second] = waysOf(line);
+    return [line, { first: ways[first] ?? free, second: ways[second] ?? free }] as const;
   }
 
   /** @returns the line that changes, if any does */
@@ -92,10 +98,17 @@ export function createFrontendLines(map: ArrayMap<workload.FrontendLine>): Front
       }
       write(lines);
     },
-    fill: (frontends) => {
+    *fill(frontends) {
       ways = [];
-      for (const frontend of frontends) place(frontend);
-      write(Array(count).keys());
+      for (const frontend of frontends) {
+        place(frontend);
+        yield;
+      }
+      for (let start = 0; start < count; start += linesAtOnce) {
+        const lines = Array.from({ length: Math.min(linesAtOnce, count - start) }, (_, i) => start + i);
+        write(lines);
+        yield;
+      }
     },
     share: (other) => {
       ways = other.ways as (Way | undefined)[];

@@ -17,6 +17,7 @@ import {
   u64,
   workload,
 } from "../../ffi/mod.ts";
+import { inSlices, type Pause } from "../host/mod.ts";
 import { createFrontendLines, type FrontendLines, lineCount } from "./frontend_lines.ts";
 import { copyOuterMap, createOuterMap } from "../records/mod.ts";
 
@@ -289,7 +290,9 @@ export async function growMeshMaps(
   old: MeshMaps,
   sizes: MeshSizes,
   threads: number,
+  pause: Pause,
 ): Promise<MeshMaps> {
+  const copy = <K, V>(from: KernelMap<K, V>, to: KernelMap<K, V>) => inSlices(from.copyInto(to), pause);
   const grown = new Set<string>(
     workload.meshMaps.filter((name) => entriesOf(name, sizes) > entriesOf(name, old.sizes)),
   );
@@ -301,20 +304,17 @@ export async function growMeshMaps(
     }
     const maps = typed(shim, (name) => fds.get(name)!);
     if (grown.has("frontends")) {
-      const frontends = [...old.frontends.entries()];
-      maps.frontends.updateMany(frontends);
-      maps.frontendLines.fill(frontends);
+      await copy(old.frontends, maps.frontends);
+      await inSlices(maps.frontendLines.fill(old.frontends.entries()), pause);
     } else {
       maps.frontendLines.share(old.frontendLines);
     }
-    if (grown.has("services")) maps.services.updateMany([...old.services.entries()]);
-    if (grown.has("endpoints")) maps.endpoints.updateMany([...old.endpoints.entries()]);
-    if (grown.has("endpoint_hits")) maps.endpointHits.updateMany([...old.endpointHits.entries()]);
-    if (grown.has("endpoint_connections")) {
-      maps.endpointConnections.updateMany([...old.endpointConnections.entries()]);
-    }
+    if (grown.has("services")) await copy(old.services, maps.services);
+    if (grown.has("endpoints")) await copy(old.endpoints, maps.endpoints);
+    if (grown.has("endpoint_hits")) await copy(old.endpointHits, maps.endpointHits);
+    if (grown.has("endpoint_connections")) await copy(old.endpointConnections, maps.endpointConnections);
     // What endpoints have failed so far is counted anew (map connect_failures); any number is a turn (map turns).
-    if (grown.has("refusals")) maps.refusals.updateMany([...old.refusals.entries()]);
+    if (grown.has("refusals")) await copy(old.refusals, maps.refusals);
     if (grown.has("records")) await copyOuterMap(old.records, maps.records, threads);
     return maps;
   } catch (error) {

@@ -80,11 +80,15 @@ function rangeText({ address, prefixLength }: workload.RangeKey): string {
 
 /** Reads everything. What contradicts itself is reported as a problem, and counts as not there. */
 export function readBack(maps: MeshMaps): Found {
-  return finish(readBackInSteps(maps));
+  return finish(readBackInSteps(maps, new Map(maps.records.entries())));
 }
 
-/** As `readBack`, bit by bit; nobody may write the maps meanwhile. */
-export function* readBackInSteps(maps: MeshMaps): Steps<Found> {
+/**
+ * As `readBack`, bit by bit; nobody may write the maps meanwhile.
+ *
+ * @param slots what `maps.records` holds; reading that may take long, and has a thread of its own (`ArrayOfMaps.read`)
+ */
+export function* readBackInSteps(maps: MeshMaps, slots: ReadonlyMap<number, number>): Steps<Found> {
   const ranges = new Map([...maps.ranges.entries()].map(([key, { id }]) => [id, rangeText(key)]));
   let nextRangeId = 0;
   for (const id of ranges.keys()) nextRangeId = Math.max(nextRangeId, id + 1);
@@ -114,7 +118,6 @@ export function* readBackInSteps(maps: MeshMaps): Steps<Found> {
     endpoints.set(index, { index, address: bytesToAddress(endpoint.address), port, usable, generation });
   }
 
-  const slots = new Map(maps.records.entries());
   const records = ownSlots(slots);
   const wanted = Map.groupBy(frontends.keys(), (text) => frontends.get(text)!.id);
   wanted.delete(unlistedId);
@@ -164,7 +167,7 @@ export function* readBackInSteps(maps: MeshMaps): Steps<Found> {
     servicePorts,
     endpoints,
     named,
-    slots: { ...readSlots(maps.records, slots, capacities), used },
+    slots: { ...yield* readSlots(maps.records, slots, capacities), used },
     problems,
   };
 }

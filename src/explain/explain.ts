@@ -66,7 +66,7 @@ export interface Explanation {
   readonly node: Readonly<
     Record<"network" | "region" | "zone" | "subzone" | "node" | "clusterId", string>
   >;
-  /** Those that may be chosen, by uid as all lists are. */
+  /** Those that may be chosen, by uid. */
   readonly endpoints: readonly {
     readonly uid: string;
     readonly address: string;

@@ -8,10 +8,10 @@ const pieceLength = 64 * 1024;
 /**
  * The texts of items with commas between them, some hundred in one piece, made in slices.
  *
- * @param items made as they are asked for, where making one takes long
+ * @param items made as they are asked for, where making one takes long; `undefined` while the next one is being made
  */
 export async function* joined<T>(
-  items: Iterable<T>,
+  items: Iterable<T | undefined>,
   textOf: (item: T) => string,
   slices: Slices = timedSlices,
 ): AsyncGenerator<string> {
@@ -19,8 +19,10 @@ export async function* joined<T>(
   let comma = "";
   let piece = "";
   for (const item of items) {
-    piece += comma + textOf(item);
-    comma = ",";
+    if (item !== undefined) {
+      piece += comma + textOf(item);
+      comma = ",";
+    }
     const turn = pause();
     if (turn) await turn;
     if (piece.length < pieceLength) continue;

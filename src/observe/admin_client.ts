@@ -42,10 +42,12 @@ export async function askAgent<T>(socket: string, path: string, schema: z.ZodTyp
 /** The same for what is text. */
 export async function fetchAgent(socket: string, path: string): Promise<string> {
   using client = Deno.createHttpClient({ proxy: { transport: "unix", path: socket } });
-  let response: Response;
+  let response: Response | undefined;
+  let body: string;
   try {
     // localhost: other names are looked up now and then, although the socket is known, and that may take seconds.
     response = await fetch(`http://localhost${path}`, { client, signal: AbortSignal.timeout(10_000) });
+    body = await response.text();
   } catch (error) {
     if (error instanceof Deno.errors.PermissionDenied) throw notAllowed(socket);
     if (error instanceof Error && error.name === "TimeoutError") {
@@ -54,15 +56,15 @@ export async function fetchAgent(socket: string, path: string): Promise<string> 
         "is it stopped or overloaded?",
       );
     }
+    if (response) {
+      throw new AgentAnswerError(
+        `the answer of the agent at ${socket} broke off`,
+        "ask again: the agent ends, or its log says why",
+      );
+    }
     if (!readable(socket)) throw notAllowed(socket);
     throw new AgentNotRunning(socket);
   }
-  const body = await response.text().catch(() => {
-    throw new AgentAnswerError(
-      `the answer of the agent at ${socket} broke off`,
-      "ask again; if the agent goes on, its log may say more",
-    );
-  });
   if (response.ok) return body;
   const said = errorResponse.safeParse(parseJson(body));
   throw said.success ? new AgentAnswerError(said.data.error, said.data.remedy) : new AgentAnswerError(

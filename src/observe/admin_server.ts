@@ -5,12 +5,15 @@ import { type Destination, type Explanation, parseDestination } from "../explain
 import { joined } from "../host/mod.ts";
 import { metricsText } from "./metrics.ts";
 
+/** How long answers that have begun may take once the agent ends. */
+const lastAnswersMs = 1000;
+
 /** Where the answers come from. */
 export interface AdminViews {
   status(): StatusResponse;
-  /** One a service; best made as they are asked for. In no order. */
-  services(): Iterable<ServiceView>;
-  /** One a workload, likewise. */
+  /** One a service, in no order; best made as they are asked for, with `undefined` while one is being made. */
+  services(): Iterable<ServiceView | undefined>;
+  /** One a workload, in no order. */
   workloads(): Iterable<WorkloadView>;
   /** `undefined`: there is no such service. */
   endpoints(service: string): EndpointsResponse | undefined;
@@ -31,8 +34,13 @@ export interface AdminServer {
  * Serves until closed. A socket that a killed agent left is replaced: the caller holds the lock that says it is dead.
  *
  * @param path its directory exists and is the owner's alone
+ * @param onError told why an answer broke off that had begun
  */
-export function serveAdmin(path: string, views: AdminViews): AdminServer {
+export function serveAdmin(
+  path: string,
+  views: AdminViews,
+  onError: (path: string, error: unknown) => void,
+): AdminServer {
   try {
     Deno.removeSync(path);
   } catch (error) {
@@ -42,11 +50,15 @@ export function serveAdmin(path: string, views: AdminViews): AdminServer {
   try {
     const server = Deno.serve(
       { path, transport: "unix", onListen: () => {} },
-      (request) => answer(request, views),
+      (request) => answer(request, views, onError),
     );
     return {
       close: async () => {
-        await server.shutdown();
+        // Not for ever: somebody may have stopped reading.
+        const enough = Promise.withResolvers<void>();
+        const timer = setTimeout(enough.resolve, lastAnswersMs);
+        await Promise.race([server.shutdown(), enough.promise]);
+        clearTimeout(timer);
         await Deno.remove(path).catch(() => {});
       },
     };
@@ -55,8 +67,14 @@ export function serveAdmin(path: string, views: AdminViews): AdminServer {
   }
 }
 
-function answer(request: Request, views: AdminViews): Response {
+function answer(
+  request: Request,
+  views: AdminViews,
+  onError: (path: string, error: unknown) => void,
+): Response {
   const url = new URL(request.url);
+  const streamed = (pieces: AsyncIterable<string>) =>
+    textResponse(pieces, (error) => onError(url.pathname, error));
   if (request.method !== "GET") {
     return failure(405, "only GET is answered", "see weft --help for what can be asked");
   }
@@ -65,9 +83,9 @@ function answer(request: Request, views: AdminViews): Response {
       case "/status":
         return Response.json(views.status());
       case "/services":
-        return text(listText(views.services()));
+        return streamed(listText(views.services()));
       case "/workloads":
-        return text(listText(views.workloads()));
+        return streamed(listText(views.workloads()));
       case "/endpoints": {
         const service = url.searchParams.get("service") ?? "";
         const found = views.endpoints(service);
@@ -84,7 +102,7 @@ function answer(request: Request, views: AdminViews): Response {
       case "/records":
         return Response.json(views.records());
       case "/resources":
-        return resources(views, url.searchParams.get("type") ?? undefined);
+        return resources(views, url.searchParams.get("type") ?? undefined, streamed);
       case "/metrics":
         return new Response(metricsText(views.status(), views.records()));
       default:
@@ -103,7 +121,11 @@ function answer(request: Request, views: AdminViews): Response {
   }
 }
 
-function resources(views: AdminViews, only: string | undefined): Response {
+function resources(
+  views: AdminViews,
+  only: string | undefined,
+  streamed: (pieces: AsyncIterable<string>) => Response,
+): Response {
   const found = views.resources(only);
   if (found === undefined) {
     return failure(
@@ -115,17 +137,26 @@ function resources(views: AdminViews, only: string | undefined): Response {
   if (!(Symbol.asyncIterator in found)) {
     return failure(404, `there is no type "${only}"`, `one of: ${found.join(", ")}`);
   }
-  return text(found);
+  return streamed(found);
 }
 
-/** JSON that is sent while it is made. */
-function text(pieces: AsyncIterable<string>): Response {
-  const body = ReadableStream.from(pieces).pipeThrough(new TextEncoderStream());
+/** JSON that is sent while it is made; where that fails the answer breaks off. */
+function textResponse(pieces: AsyncIterable<string>, onError: (error: unknown) => void): Response {
+  const body = ReadableStream.from(watched(pieces, onError)).pipeThrough(new TextEncoderStream());
   return new Response(body, { headers: { "content-type": "application/json" } });
 }
 
+async function* watched<T>(items: AsyncIterable<T>, onError: (error: unknown) => void): AsyncGenerator<T> {
+  try {
+    yield* items;
+  } catch (error) {
+    onError(error);
+    throw error;
+  }
+}
+
 /** There may be a hundred thousand items. */
-async function* listText(items: Iterable<unknown>): AsyncGenerator<string> {
+async function* listText(items: Iterable<object | undefined>): AsyncGenerator<string> {
   yield "[";
   yield* joined(items, (item) => JSON.stringify(item));
   yield "]";

@@ -6,6 +6,7 @@
  * placeholder's for good: that is how a new agent recognises it.
  */
 
+import type { Steps } from "../host/mod.ts";
 import {
   type ArrayOfMaps,
   check,
@@ -220,15 +221,16 @@ export function ownSlots(slots: ReadonlyMap<number, number>): Map<number, number
  * @param slots map ids by slot, as read from the outer map
  * @param known capacities by map id; the others are asked for
  */
-export function readSlots(
+export function* readSlots(
   outer: ArrayOfMaps,
   slots: ReadonlyMap<number, number>,
   known: ReadonlyMap<number, number>,
-): FoundSlots {
+): Steps<FoundSlots> {
   const allocated = new Map<number, { id: number; capacity: number }>();
   for (const [slot, id] of ownSlots(slots)) {
     const capacity = known.get(id) ?? readCapacity(outer.shim, id);
     if (capacity !== undefined) allocated.set(slot, { id, capacity });
+    yield;
   }
   return { placeholder: slots.get(placeholderSlot), allocated };
 }

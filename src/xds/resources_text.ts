@@ -1,7 +1,7 @@
 /** What `weft resources -o json` shows, as text in pieces: a mesh may have a hundred thousand resources. */
 
 import type { Protocol, StoredResource } from "./protocol.ts";
-import { joined } from "../host/joined.ts";
+import { joined } from "../host/mod.ts";
 
 /** What is known of a protocol's resources. */
 export type ResourcesOf = Pick<Protocol, "collections" | "extras" | "rejections">;

@@ -2,7 +2,7 @@ import { it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { closeFd, createMap, openMapById } from "../../ffi/mod.ts";
 import { type Acquired, readSlots, RecordError } from "../../src/records/mod.ts";
-import { run } from "../../src/host/mod.ts";
+import { finish, run } from "../../src/host/mod.ts";
 import { describeKernel, repetitions } from "../kit/mod.ts";
 import { assertAgrees, assertRecord, entriesOf, type KernelPool, openKernelPool } from "./_pool.ts";
 
@@ -148,7 +148,7 @@ for (const threads of [0, 64]) {
       pool.release([places[2].slot]);
       await pool.shrinkClass(0, 1);
       const used = new Set(places.filter((_, i) => i !== 2).map(({ slot }) => slot));
-      const found = readSlots(outer, new Map(outer.entries()), new Map());
+      const found = finish(readSlots(outer, new Map(outer.entries()), new Map()));
       const other = restored({ ...found, used });
       assert.deepEqual(
         other.classes().map(({ step: _, ...rest }) => rest),

@@ -13,6 +13,7 @@ import {
 } from "../../ffi/mod.ts";
 import { type MeshMaps, openMeshMaps, pinPaths } from "../../src/dataplane/mod.ts";
 import { frontendTag, frontendWord } from "../../src/dataplane/frontend_tag.ts";
+import { finish } from "../../src/host/mod.ts";
 import { addressToBytes } from "../../src/mesh/mod.ts";
 import {
   at,
@@ -238,7 +239,7 @@ describeKernel("connections while the kernel's words change as fast as they can"
         // The kernel gives a deleted element's memory to the next that is made.
         neighbour: frontend(maps, "10.96.99.99", "10.96.0.4", protocol),
       }));
-      maps.frontendLines.fill([...maps.frontends.entries()]);
+      finish(maps.frontendLines.fill(maps.frontends.entries()));
       maps.frontendLines.delete(edits.map(({ before }) => before[0]));
       const results = await connectWhile(() => {
         for (const { several, neighbour } of edits) {
@@ -272,7 +273,7 @@ describeKernel("connections while the kernel's words change as fast as they can"
         const several = frontend(maps, "10.96.0.1", "10.96.0.3", protocol);
         return { one, several, before, neighbours };
       });
-      frontendLines.fill([...maps.frontends.entries()]);
+      finish(frontendLines.fill(maps.frontends.entries()));
       for (const { several } of edits) maps.frontends.update(...several);
       const results = await connectWhile(() => {
         for (const { several, one, neighbours } of edits) {
@@ -287,7 +288,7 @@ describeKernel("connections while the kernel's words change as fast as they can"
         }
       });
       for (const { before } of edits) maps.frontends.update(...before);
-      frontendLines.fill([...maps.frontends.entries()]);
+      finish(frontendLines.fill(maps.frontends.entries()));
       assertServers(results, "a", "b", "c");
     }));
 

@@ -10,6 +10,7 @@ import {
   readSlots,
   type RecordPool,
 } from "../../src/records/mod.ts";
+import { finish } from "../../src/host/mod.ts";
 import { capacityOf, classServedBy } from "../../src/records/size_class.ts";
 import { createInnerMap, innerMap } from "../../src/records/inner_map.ts";
 import { createFakeKernel, type FakeKernel, type FakeMap, numberOf, u32Key } from "./_fake_kernel.ts";
@@ -32,7 +33,7 @@ export interface PoolWorld {
 /** @param found what a killed agent left is taken over, with these slots in use */
 function open(kernel: FakeKernel, used?: ReadonlySet<number>, step = 0): PoolWorld {
   const outer = new ArrayOfMaps(kernel.shim, openPin(kernel.shim, pin)!, "records");
-  const found = used && { ...readSlots(outer, new Map(outer.entries()), new Map()), used };
+  const found = used && { ...finish(readSlots(outer, new Map(outer.entries()), new Map())), used };
   const pool = createRecordPool({
     shim: kernel.shim,
     outer: () => outer,

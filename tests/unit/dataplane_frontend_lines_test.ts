@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { ArrayMap, createMap, workload } from "../../ffi/mod.ts";
 import { createFrontendLines, type FrontendLines, lineCount } from "../../src/dataplane/frontend_lines.ts";
 import { frontendTag, frontendWord } from "../../src/dataplane/frontend_tag.ts";
+import { finish } from "../../src/host/mod.ts";
 import { addressToBytes } from "../../src/mesh/mod.ts";
 import { createFakeKernel, type FakeKernel } from "./_fake_kernel.ts";
 
@@ -84,7 +85,7 @@ describe("frontend lines", () => {
     const [a, b] = keysOfLine(5, 2);
     lines.put([frontend(a, 10)]);
     const other = createFrontendLines(map);
-    other.fill([frontend(b, 11)]);
+    finish(other.fill([frontend(b, 11)]));
     assert.deepEqual([a, b].map(idOf), [undefined, 11]);
   });
 

@@ -28,6 +28,12 @@ describe("text in pieces", () => {
     }
   });
 
+  it("has nothing of what is still being made", async () => {
+    const { slices, textOf } = clock(0);
+    const items = [undefined, 1, undefined, undefined, 2, undefined];
+    assert.deepEqual(await Array.fromAsync(joined(items, textOf, slices)), ["1,2"]);
+  });
+
   it("rests between items, also where they are short and take long", async () => {
     const { log, slices, textOf } = clock(6);
     await Array.fromAsync(joined([1, 2, 3, 4, 5], textOf, slices));

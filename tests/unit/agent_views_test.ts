@@ -1,0 +1,50 @@
+import { describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { serviceViews } from "../../src/agent/views.ts";
+import { createController } from "../../src/dataplane/mod.ts";
+import { placeOn } from "../../src/locality/mod.ts";
+import { editSnapshot, emptySnapshot } from "../../src/mesh/mod.ts";
+import { createDatapathHost } from "./_datapath_host.ts";
+import { service, workload } from "./_mesh.ts";
+
+describe("weft services, while the mesh changes", () => {
+  it("has rows that are true when they are given, and none for what is gone", async () => {
+    using host = createDatapathHost();
+    const datapath = host.open();
+    const errors: string[] = [];
+    const place = placeOn("");
+    const controller = createController({
+      datapath,
+      node: () => place,
+      onFlush: () => {},
+      onError: (message) => errors.push(message),
+    });
+    const keys = [1, 2, 3, 4, 5, 6].map((n) => `shop/s${n}`);
+    const before = editSnapshot(emptySnapshot(), {
+      upsertServices: keys.map((key, n) => service(key, [`10.96.0.${n + 1}`])),
+      upsertWorkloads: keys.map((key, n) => workload(`w${n + 1}`, [key], { addresses: [`10.1.0.${n + 1}`] })),
+    });
+    controller.submit(before);
+    await controller.idle();
+
+    const rows = serviceViews(datapath, controller, undefined, "").filter((row) => row !== undefined);
+    const { value: first } = rows.next();
+    const [gone, moved] = keys.filter((key) => key !== first!.service);
+    controller.submit(editSnapshot(before, {
+      removeServices: [gone],
+      upsertServices: [service(moved, ["10.96.0.9"])],
+      upsertWorkloads: [workload("new", [moved], { addresses: ["10.1.0.9"] })],
+    }));
+    await controller.idle();
+    const rest = [...rows];
+
+    assert.deepEqual(errors, []);
+    const given = [first!, ...rest];
+    assert.deepEqual(given.map((row) => row.service).sort(), keys.filter((key) => key !== gone));
+    assert.deepEqual(given.map(({ note }) => note), ["", "", "", "", ""]);
+    const { vips, usable, members } = rest.find((row) => row.service === moved)!;
+    assert.deepEqual({ vips, usable, members }, { vips: ["10.96.0.9"], usable: 2, members: 2 });
+    await datapath.settle();
+    datapath.close();
+  });
+});
