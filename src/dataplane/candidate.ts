@@ -1,5 +1,6 @@
 /** Who may take part in a service: its members, and the workloads that it names itself. */
 
+import { mapInSteps, type Steps } from "../host/mod.ts";
 import {
   type Family,
   familyOf,
@@ -33,9 +34,14 @@ export function memberOf(service: Service, key: ServiceKey, workload: Workload):
  * its health does not leave out counts as the workload says; any other as the service says, if it says anything,
  * and then whatever its health.
  */
-export function candidatesOf(snapshot: Snapshot, key: ServiceKey, service: Service): readonly Candidate[] {
-  const members: Candidate[] = [];
-  snapshot.members.get(key)?.forEach((workload) => members.push(memberOf(service, key, workload)));
+export function* candidatesOf(
+  snapshot: Snapshot,
+  key: ServiceKey,
+  service: Service,
+): Steps<readonly Candidate[]> {
+  const workloads: Workload[] = [];
+  snapshot.members.get(key)?.forEach((workload) => workloads.push(workload));
+  const members = yield* mapInSteps(workloads, (workload) => memberOf(service, key, workload));
   if (service.endpoints.length === 0) return members;
   const candidates = new Map<string, Candidate>();
   for (const { workloadUid, ports } of service.endpoints) {

@@ -82,7 +82,7 @@ export function* compileInSteps(
     const frontends = vips.map((address) => frontendOfAllPorts(address, { kind: "leave" }));
     return { service: key, servicePorts: [], frontends, excluded: [], left };
   }
-  const candidates = candidatesOf(snapshot, key, service);
+  const candidates = yield* candidatesOf(snapshot, key, service);
   const families = called ?? [...new Set(vips.map(familyOf))];
   const compiled: CompiledPort[] = [];
   for (const family of families) {
