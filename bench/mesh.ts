@@ -30,7 +30,6 @@ const nowhere = { region: "", zone: "", subzone: "" };
 function workload(uid: string, address: string, service: string, port: number): Workload {
   return {
     uid,
-    name: uid,
     namespace: "bench",
     addresses: [address],
     network: "",
@@ -39,7 +38,6 @@ function workload(uid: string, address: string, service: string, port: number): 
     locality: nowhere,
     status: "Healthy",
     capacity: 1,
-    hostname: "",
     waypoint: null,
     networkGateway: null,
     protocol: "TCP",

@@ -21,7 +21,6 @@ export function meshOf(document: MeshDocument): Mesh {
 function workloadOf(workload: DocumentWorkload): Workload {
   return {
     uid: workload.uid,
-    name: workload.name,
     namespace: workload.namespace,
     addresses: workload.workloadIps,
     network: workload.network,
@@ -30,7 +29,6 @@ function workloadOf(workload: DocumentWorkload): Workload {
     locality: workload.locality ?? nowhere,
     status: workload.status,
     capacity: workload.capacity,
-    hostname: workload.hostname,
     waypoint: workload.waypoint,
     networkGateway: workload.networkGateway,
     protocol: workload.protocol,

@@ -56,7 +56,6 @@ function service(hostname: string, vips: Pair): Service {
 function workload(uid: string, status: Workload["status"], member: ServiceKey): Workload {
   return {
     uid,
-    name: uid,
     namespace: "weft-doctor",
     addresses: [backend[4], backend[6]],
     network: "",
@@ -65,7 +64,6 @@ function workload(uid: string, status: Workload["status"], member: ServiceKey): 
     locality: { region: "", zone: "", subzone: "" },
     status,
     capacity: 1,
-    hostname: "",
     waypoint: null,
     networkGateway: null,
     protocol: "TCP",

@@ -43,10 +43,9 @@ export interface Locality {
 
 export type Health = "Healthy" | "Unhealthy";
 
-/** One instance of an application: a pod or a virtual machine. */
+/** One instance of an application: a pod or a virtual machine. Its name and hostname are not kept: its uid is what identifies it. */
 export interface Workload {
   readonly uid: string;
-  readonly name: string;
   readonly namespace: string;
   /** Canonical texts, in the order of the source. */
   readonly addresses: readonly string[];
@@ -57,7 +56,6 @@ export interface Workload {
   readonly status: Health;
   /** Weight among the endpoints of a service, 0..4294967295; 0 is never chosen. */
   readonly capacity: number;
-  readonly hostname: string;
   readonly waypoint: GatewayAddress | null;
   readonly networkGateway: GatewayAddress | null;
   /** What its own side speaks. weft dials its address all the same; of several with one address it says who answers. */

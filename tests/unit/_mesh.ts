@@ -10,7 +10,6 @@ export function workload(
 ): Workload {
   return {
     uid,
-    name: uid,
     namespace: "shop",
     addresses: ["10.0.0.1"],
     network: "",
@@ -19,7 +18,6 @@ export function workload(
     locality: { region: "", zone: "", subzone: "" },
     status: "Healthy",
     capacity: 1,
-    hostname: "",
     waypoint: null,
     networkGateway: null,
     protocol: "TCP",

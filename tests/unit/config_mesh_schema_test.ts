@@ -72,7 +72,6 @@ describe("a workload of the mesh file", () => {
   it("has these defaults", () => {
     assert.deepEqual(workload({ uid: undefined }), {
       uid: "",
-      name: "",
       namespace: "n",
       addresses: ["10.0.0.1"],
       network: "",
@@ -81,7 +80,6 @@ describe("a workload of the mesh file", () => {
       locality: { region: "", zone: "", subzone: "" },
       status: "Healthy",
       capacity: 1,
-      hostname: "",
       waypoint: null,
       networkGateway: null,
       protocol: "TCP",
@@ -121,7 +119,6 @@ describe("a workload of the mesh file", () => {
     };
     assert.deepEqual(workload(written), {
       uid: "c//Pod/n/w",
-      name: "w",
       namespace: "n",
       addresses: ["10.0.0.1", "fd20::a1", "10.0.0.2"],
       network: "net",
@@ -130,7 +127,6 @@ describe("a workload of the mesh file", () => {
       locality: { region: "r", zone: "z", subzone: "" },
       status: "Unhealthy",
       capacity: 4294967295,
-      hostname: "w.example",
       waypoint: { destination: "n/way.example", hboneMtlsPort: 0 },
       networkGateway: { destination: "net/10.0.0.9", hboneMtlsPort: 15008 },
       protocol: "HBONE",

@@ -70,7 +70,7 @@ describe("the warnings for a mesh file", () => {
     const workloads = workload("u", "{n/a: {}, n/b: {}}") + workload("''", "\n    {n/a: {},\n    n/c: {}}");
     assert.deepEqual(warnings(`workloads:\n${workloads}services:\n${service("a")}`), [
       "mesh.yaml:2: workload u is a member of n/b, which is no service of this file",
-      "mesh.yaml:5: workload n/w is a member of n/c, which is no service of this file",
+      "mesh.yaml:5: workload without uid in namespace n is a member of n/c, which is no service of this file",
     ]);
   });
 

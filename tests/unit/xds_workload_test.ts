@@ -46,7 +46,6 @@ describe("xds workload: workloads", () => {
   it("have defaults where the API says nothing", async () => {
     assert.deepEqual(await workload({ name: "", namespace: "", addresses: [] }), {
       uid: "w",
-      name: "",
       namespace: "",
       addresses: [],
       network: "",
@@ -55,7 +54,6 @@ describe("xds workload: workloads", () => {
       locality: { region: "", zone: "", subzone: "" },
       status: "Healthy",
       capacity: 1,
-      hostname: "",
       waypoint: null,
       networkGateway: null,
       protocol: "TCP",
@@ -93,7 +91,6 @@ describe("xds workload: workloads", () => {
       }),
       {
         uid: "w",
-        name: "pod",
         namespace: "shop",
         addresses: ["10.5.7.9", "fd00::a", "10.5.7.9"],
         network: "net",
@@ -102,7 +99,6 @@ describe("xds workload: workloads", () => {
         locality: { region: "r", zone: "z", subzone: "s" },
         status: "Unhealthy",
         capacity: 7,
-        hostname: "h",
         waypoint: { destination: "shop/way.test", hboneMtlsPort: 15008 },
         networkGateway: { destination: "n2/fd00::a", hboneMtlsPort: 15009 },
         protocol: "HBONE",

@@ -33,7 +33,6 @@ const noServices: ReadonlyMap<ServiceKey, PortMap> = new Map();
 const inAddress = { workload: addressType.field("workload"), service: addressType.field("service") };
 
 const inWorkload = {
-  name: workloadType.field("name"),
   namespace: workloadType.field("namespace"),
   addresses: workloadType.field("addresses"),
   network: workloadType.field("network"),
@@ -45,7 +44,6 @@ const inWorkload = {
   clusterId: workloadType.field("cluster_id"),
   networkGateway: workloadType.field("network_gateway"),
   uid: workloadType.field("uid"),
-  hostname: workloadType.field("hostname"),
   services: workloadType.field("services"),
   locality: workloadType.field("locality"),
   networkMode: workloadType.field("network_mode"),
@@ -109,9 +107,6 @@ export function createAddressReader(bytes: Uint8Array): AddressReader {
     },
     range: (field, start, end) => {
       switch (field) {
-        case inWorkload.name:
-          draft.name = text(start, end);
-          break;
         case inWorkload.namespace:
           draft.namespace = sharedText(start, end);
           break;
@@ -142,9 +137,6 @@ export function createAddressReader(bytes: Uint8Array): AddressReader {
         case inWorkload.uid:
           [uidFrom, uidTo] = [start, end];
           break;
-        case inWorkload.hostname:
-          draft.hostname = text(start, end);
-          break;
         case inWorkload.services:
           draft.services = draft.services.size === 0
             ? membership(start, end)
@@ -163,7 +155,6 @@ export function createAddressReader(bytes: Uint8Array): AddressReader {
     [uidFrom, uidTo] = [0, 0];
     draft = {
       uid: name,
-      name: "",
       namespace: "",
       addresses: nothing,
       network: "",
@@ -172,7 +163,6 @@ export function createAddressReader(bytes: Uint8Array): AddressReader {
       locality: nowhere,
       status: "Healthy",
       capacity: 1,
-      hostname: "",
       waypoint: null,
       networkGateway: null,
       protocol: "TCP",
