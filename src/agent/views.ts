@@ -70,8 +70,8 @@ function noteOf(
 }
 
 /**
- * One row a service, made when it is asked for; `undefined` while it is being made. Each is true when it is given: a service that comes
- * or goes while others are may have one or not.
+ * One row a service, made when it is asked for; `undefined` while its connections are being counted. A service that comes or goes while
+ * others are told may have one or not.
  */
 export function* serviceViews(
   datapath: Datapath,

@@ -91,7 +91,7 @@ export function* compileInSteps(
       compiled.push(
         service.assigned === null
           ? yield* compilePort(context, key, candidates, reaches)
-          : compileAssigned(context, key, service.assigned.get(context.port) ?? nothingAssigned),
+          : yield* compileAssigned(context, key, service.assigned.get(context.port) ?? nothingAssigned),
       );
     }
   }

@@ -22,6 +22,9 @@ import type {
 } from "./desired.ts";
 import { type Part, partOf, type PortContext } from "./part.ts";
 
+/** An edit is made and planned in one go: some 20 ms for so many members. */
+const mostMembers = 2048;
+
 /** Everything that services are compiled from. */
 export interface CompileInput {
   readonly snapshot: Snapshot;
@@ -33,7 +36,8 @@ export interface CompileInput {
  * Compiles the difference between two inputs for a service that is the same in both, with the same VIPs: only members, and who of them
  * is set aside, may differ. Ports of families of which the service owns no VIP are among the edits too; nothing is applied of them.
  *
- * @returns `undefined` where the service has endpoints of its own: then members do not stand alone, and it is compiled whole
+ * @returns `undefined` where the service has endpoints of its own: then members do not stand alone, and it is compiled whole; also where
+ * so many members changed that it is better done in steps
  */
 export function compileEdit(
   before: CompileInput,
@@ -45,6 +49,7 @@ export function compileEdit(
   const asideBefore = before.aside.get(key);
   const asideAfter = after.aside.get(key);
   const members = changedMembers(before, after, key);
+  if (members === undefined) return undefined;
   const families = new Set([...service.vips, ...service.ranges].map(({ address }) => familyOf(address)));
   const edits = [...families].flatMap((family) => {
     const old = portContexts(service, key, before.place, family, asideBefore);
@@ -83,17 +88,25 @@ interface ChangedMember {
   readonly after: Workload | undefined;
 }
 
-function changedMembers(before: CompileInput, after: CompileInput, key: ServiceKey): ChangedMember[] {
+/** @returns `undefined`: more than `mostMembers` */
+function changedMembers(
+  before: CompileInput,
+  after: CompileInput,
+  key: ServiceKey,
+): readonly ChangedMember[] | undefined {
   const old = before.snapshot.members.get(key) ?? emptyMap<Workload>();
   const now = after.snapshot.members.get(key) ?? emptyMap<Workload>();
   const changed: ChangedMember[] = [];
   const seen = new Set<string>();
   for (const change of diff(old, now)) {
+    if (seen.size === mostMembers) return undefined;
     changed.push(change);
     seen.add(change.key);
   }
   for (const uid of asideChanges(before.aside.get(key), after.aside.get(key))) {
-    if (!seen.has(uid)) changed.push({ before: old.get(uid), after: now.get(uid) });
+    if (seen.has(uid)) continue;
+    if (seen.size === mostMembers) return undefined;
+    changed.push({ before: old.get(uid), after: now.get(uid) });
     seen.add(uid);
   }
   return changed;

@@ -14,6 +14,7 @@ import { flush, release, releasedNothing, waitGracePeriod } from "./flush.ts";
 import { readLimits, removeIdleLimits, roomForLimits } from "./limits.ts";
 import {
   closeMeshMaps,
+  copyCounts,
   createMeshMaps,
   type FirstSizes,
   foreignMap,
@@ -284,6 +285,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
       removePins(paths.nextMaps);
       pinMeshMaps(shim, next, paths.nextMaps);
       loaded = await load(next);
+      await inSlices(copyCounts(maps!, next), slices());
       attachPrograms(shim, loaded, options.cgroup, paths.links);
     } catch (error) {
       loaded?.[Symbol.dispose]();

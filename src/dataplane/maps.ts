@@ -17,7 +17,7 @@ import {
   u64,
   workload,
 } from "../../ffi/mod.ts";
-import { inSlices, type Pause } from "../host/mod.ts";
+import { inSlices, type Pause, type Steps } from "../host/mod.ts";
 import { createFrontendLines, type FrontendLines, lineCount } from "./frontend_lines.ts";
 import { copyOuterMap, createOuterMap } from "../records/mod.ts";
 
@@ -282,8 +282,8 @@ export function pinMeshMaps(shim: Shim, maps: MeshMaps, directory: string): void
 }
 
 /**
- * A larger generation beside the old one: maps that are large enough are shared, the others are copied. Nothing may write
- * the old maps meanwhile but the kernel's own counting, of which a few counts may be lost.
+ * A larger generation beside the old one: maps that are large enough are shared, the others are copied, but for what programs count
+ * (`copyCounts`). Nothing else may write the old maps meanwhile.
  */
 export async function growMeshMaps(
   shim: Shim,
@@ -311,16 +311,24 @@ export async function growMeshMaps(
     }
     if (grown.has("services")) await copy(old.services, maps.services);
     if (grown.has("endpoints")) await copy(old.endpoints, maps.endpoints);
-    if (grown.has("endpoint_hits")) await copy(old.endpointHits, maps.endpointHits);
-    if (grown.has("endpoint_connections")) await copy(old.endpointConnections, maps.endpointConnections);
-    // What endpoints have failed so far is counted anew (map connect_failures); any number is a turn (map turns).
-    if (grown.has("refusals")) await copy(old.refusals, maps.refusals);
     if (grown.has("records")) await copyOuterMap(old.records, maps.records, threads);
     return maps;
   } catch (error) {
     for (const fd of fds.values()) closeFd(shim, fd);
     throw error;
   }
+}
+
+/**
+ * Copies what programs have counted so far into a larger generation, right before its programs take over: what they count meanwhile is
+ * not in it. What endpoints have failed so far is counted anew (map connect_failures), and any number is a turn (map turns).
+ */
+export function* copyCounts(old: MeshMaps, next: MeshMaps): Steps<void> {
+  const isLarger = (name: (typeof workload.meshMaps)[number]) =>
+    entriesOf(name, next.sizes) > entriesOf(name, old.sizes);
+  if (isLarger("refusals")) yield* old.refusals.copyInto(next.refusals);
+  if (isLarger("endpoint_hits")) yield* old.endpointHits.copyInto(next.endpointHits);
+  if (isLarger("endpoint_connections")) yield* old.endpointConnections.copyInto(next.endpointConnections);
 }
 
 function reopen(shim: Shim, fd: number, name: string): number {

@@ -5,7 +5,7 @@ import type { Pause } from "./slices.ts";
 /** Yields between steps, and returns the result. */
 export type Steps<T> = Generator<undefined, T, void>;
 
-/** How many small things, such as looking at one endpoint, make one step: some 0.1 ms. */
+/** How many small things, such as looking at one endpoint, make one step. */
 export const stepSize = 256;
 
 /** Does all of it at once. */

@@ -52,7 +52,7 @@ export async function fetchAgent(socket: string, path: string): Promise<string> 
     if (error instanceof Deno.errors.PermissionDenied) throw notAllowed(socket);
     if (error instanceof Error && error.name === "TimeoutError") {
       throw new AgentAnswerError(
-        `the agent at ${socket} does not answer within 10 s`,
+        `the agent at ${socket} does not answer ${response ? "to the end " : ""}within 10 s`,
         "is it stopped or overloaded?",
       );
     }

@@ -48,18 +48,24 @@ export function serveAdmin(
   }
   const before = Deno.umask(0o177);
   try {
+    let ended = false;
+    const streams = { isEnded: () => ended, onError };
     const server = Deno.serve(
       { path, transport: "unix", onListen: () => {} },
-      (request) => answer(request, views, onError),
+      (request) => answer(request, views, streams),
     );
     return {
       close: async () => {
         // Not for ever: somebody may have stopped reading.
         const enough = Promise.withResolvers<void>();
         const timer = setTimeout(enough.resolve, lastAnswersMs);
-        await Promise.race([server.shutdown(), enough.promise]);
-        clearTimeout(timer);
-        await Deno.remove(path).catch(() => {});
+        try {
+          await Promise.race([server.shutdown(), enough.promise]);
+        } finally {
+          clearTimeout(timer);
+          ended = true;
+          await Deno.remove(path).catch(() => {});
+        }
       },
     };
   } finally {
@@ -67,14 +73,16 @@ export function serveAdmin(
   }
 }
 
-function answer(
-  request: Request,
-  views: AdminViews,
-  onError: (path: string, error: unknown) => void,
-): Response {
+/** What answers that are sent while they are made have to do with the server. */
+interface Streams {
+  /** Nothing that views are made of may be looked at any more. */
+  readonly isEnded: () => boolean;
+  readonly onError: (path: string, error: unknown) => void;
+}
+
+function answer(request: Request, views: AdminViews, streams: Streams): Response {
   const url = new URL(request.url);
-  const streamed = (pieces: AsyncIterable<string>) =>
-    textResponse(pieces, (error) => onError(url.pathname, error));
+  const streamed = (pieces: AsyncIterable<string>) => textResponse(watched(pieces, url.pathname, streams));
   if (request.method !== "GET") {
     return failure(405, "only GET is answered", "see weft --help for what can be asked");
   }
@@ -141,16 +149,23 @@ function resources(
 }
 
 /** JSON that is sent while it is made; where that fails the answer breaks off. */
-function textResponse(pieces: AsyncIterable<string>, onError: (error: unknown) => void): Response {
-  const body = ReadableStream.from(watched(pieces, onError)).pipeThrough(new TextEncoderStream());
+function textResponse(pieces: AsyncIterable<string>): Response {
+  const body = ReadableStream.from(pieces).pipeThrough(new TextEncoderStream());
   return new Response(body, { headers: { "content-type": "application/json" } });
 }
 
-async function* watched<T>(items: AsyncIterable<T>, onError: (error: unknown) => void): AsyncGenerator<T> {
+async function* watched<T>(
+  items: AsyncIterable<T>,
+  path: string,
+  { isEnded, onError }: Streams,
+): AsyncGenerator<T> {
   try {
-    yield* items;
+    for await (const item of items) {
+      yield item;
+      if (isEnded()) throw new Error("the agent has ended");
+    }
   } catch (error) {
-    onError(error);
+    onError(path, error);
     throw error;
   }
 }

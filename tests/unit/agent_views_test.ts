@@ -2,6 +2,7 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { serviceViews } from "../../src/agent/views.ts";
 import { createController } from "../../src/dataplane/mod.ts";
+import { stepSize } from "../../src/host/mod.ts";
 import { placeOn } from "../../src/locality/mod.ts";
 import { editSnapshot, emptySnapshot } from "../../src/mesh/mod.ts";
 import { createDatapathHost } from "./_datapath_host.ts";
@@ -44,6 +45,39 @@ describe("weft services, while the mesh changes", () => {
     assert.deepEqual(given.map(({ note }) => note), ["", "", "", "", ""]);
     const { vips, usable, members } = rest.find((row) => row.service === moved)!;
     assert.deepEqual({ vips, usable, members }, { vips: ["10.96.0.9"], usable: 2, members: 2 });
+    await datapath.settle();
+    datapath.close();
+  });
+
+  it("counts the connections of however many endpoints, with others in between", async () => {
+    using host = createDatapathHost();
+    const datapath = host.open({ sizes: { endpoints: 4096 } });
+    const place = placeOn("");
+    const controller = createController({
+      datapath,
+      node: () => place,
+      onFlush: () => {},
+      onError: (message) => assert.fail(message),
+    });
+    const count = 3 * stepSize + 1;
+    controller.submit(editSnapshot(emptySnapshot(), {
+      upsertServices: [service("shop/s1", ["10.96.0.1"])],
+      upsertWorkloads: Array.from(
+        { length: count },
+        (_, n) => workload(`w${n}`, ["shop/s1"], { addresses: [`10.1.${n >> 8}.${n & 255}`] }),
+      ),
+    }));
+    await controller.idle();
+    const { maps, applied } = datapath;
+    const [port] = applied.services.get("shop/s1")!.servicePorts.values();
+    for (const { rows } of port.tiers.values()) {
+      for (const { index } of rows) maps!.endpointHits.update(index, 2n);
+    }
+    maps!.refusals.update(port.id, 5n);
+    const given = [...serviceViews(datapath, controller, undefined, "")];
+    assert.equal(given.length, 4);
+    assert.deepEqual(given.slice(0, 3), [undefined, undefined, undefined]);
+    assert.deepEqual([given[3]!.connections, given[3]!.refused, given[3]!.usable], [2 * count, 5, count]);
     await datapath.settle();
     datapath.close();
   });

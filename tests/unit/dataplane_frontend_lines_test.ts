@@ -89,6 +89,33 @@ describe("frontend lines", () => {
     assert.deepEqual([a, b].map(idOf), [undefined, 11]);
   });
 
+  it("are filled anew to the last one, however many there are", () => {
+    const shape = { name: "frontend_lines", value: workload.frontendLine };
+    const size = 3 * 4096;
+    const many = new ArrayMap(
+      kernel.shim,
+      createMap(kernel.shim, {
+        ...{ type: workload.mapTypes.frontend_lines, name: shape.name, keySize: 4 },
+        ...{ valueSize: shape.value.size, maxEntries: size },
+      }),
+      shape,
+    );
+    const stale = frontend(keyOf("10.96.0.1"), 9);
+    const [key, value] = stale;
+    const line = { first: { key, frontend: value }, second: { key, frontend: value } };
+    many.updateMany(Array.from({ length: size }, (_, i) => [i, line] as const));
+    using all = createFrontendLines(many);
+    finish(all.fill([]));
+    const left = many.entries().filter(([, { first, second }]) =>
+      first.frontend.servicePort !== 0 || second.frontend.servicePort !== 0
+    );
+    assert.deepEqual([...left], []);
+    // And again, by the same handle.
+    all.put([stale]);
+    finish(all.fill([]));
+    assert.deepEqual(all.ways.filter((way) => way !== undefined), []);
+  });
+
   it("are written in one call, however many there are", () => {
     const some = Array.from({ length: 6 }, (_, line) => frontend(keysOfLine(line, 1)[0], line));
     const before = kernel.shim.counts.get("frontend_lines.update_batch") ?? 0;

@@ -1,6 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { compileInSteps, compileService } from "../../src/dataplane/compile.ts";
+import { createController } from "../../src/dataplane/mod.ts";
 import { compileEdit } from "../../src/dataplane/compile_edit.ts";
 import { abandonPlan, planFlush } from "../../src/dataplane/plan/mod.ts";
 import { readBackInSteps } from "../../src/dataplane/read_back.ts";
@@ -25,6 +26,10 @@ const snapshot = editSnapshot(emptySnapshot(), {
   upsertWorkloads: members,
 });
 const whole = compileService(snapshot, web, place);
+const report = {
+  ...{ endpointsWritten: 0, recordsPublished: 0, durationMs: 0 },
+  ...{ backgroundError: undefined, repaired: [], grownTo: undefined },
+};
 const sizes = { endpoints: 4 * count };
 
 /** Counts how often others could have had their turn. */
@@ -73,6 +78,47 @@ describe("one service with very many endpoints lets others have their turn", () 
     const { counted, pause } = countPauses();
     await planFlush(datapath.applied, datapath.pool, [[web, edit]], undefined, pause);
     assert.ok(counted.pauses >= 5 * count / stepSize, `${counted.pauses} pauses`);
+  });
+
+  it("and takes nothing where one of the others fails", async () => {
+    using host = createDatapathHost();
+    const { applied, pool } = host.open({ sizes });
+    const used = () => [applied.endpointIndexes.used, applied.servicePortIds.used, pool.used];
+    const before = used();
+    for (const last of [3, 10, 21]) {
+      let pauses = 0;
+      const pause = () => ++pauses === last ? Promise.reject(new Error("ended")) : undefined;
+      await assert.rejects(planFlush(applied, pool, [[web, whole]], undefined, pause), /ended/);
+      assert.deepEqual(used(), before);
+    }
+  });
+
+  it("when it is handed to the data path, whether it is new or very many members of it are", async () => {
+    const pauses: number[] = [];
+    const controller = createController({
+      datapath: {
+        flush: (changes) => {
+          pauses.push([...changes].filter((change) => change === undefined).length);
+          return Promise.resolve({ ...report, services: 1 });
+        },
+        reread: () => Promise.resolve(),
+        settle: () => Promise.resolve(),
+      },
+      node: () => place,
+      onFlush: () => {},
+      onError: (message) => assert.fail(message),
+    });
+    controller.submit(snapshot);
+    await controller.idle();
+    controller.submit(editSnapshot(snapshot, { removeWorkloads: members.map(({ uid }) => uid) }));
+    await controller.idle();
+    controller.submit(snapshot);
+    await controller.idle();
+    controller.submit(editSnapshot(snapshot, { removeWorkloads: ["pod-1"] }));
+    await controller.idle();
+    const many = 3 * count / stepSize;
+    assert.ok(pauses[0] >= many && pauses[2] >= many, `${pauses}`);
+    assert.deepEqual([pauses[1], pauses[3]], [0, 0], "few endpoints are compiled, and one edit is small");
   });
 
   it("while what is being worked out is waited for", async () => {
