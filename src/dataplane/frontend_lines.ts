@@ -64,12 +64,10 @@ export function createFrontendLines(map: ArrayMap<workload.FrontendLine>): Front
   };
 
   function write(lines: Iterable<number>): void {
-    map.updateMany([...lines].map(asWritten));
-  }
-
-  function asWritten(line: number) {
-    const [first, second] = waysOf(line);
-    return [line, { first: ways[first] ?? free, second: ways[second] ?? free }] as const;
+    map.updateMany([...lines].map((line) => {
+      const [first, second] = waysOf(line);
+      return [line, { first: ways[first] ?? free, second: ways[second] ?? free }] as const;
+    }));
   }
 
   /** @returns the line that changes, if any does */
