@@ -38,6 +38,7 @@ import {
   type SocketSizes,
 } from "./programs.ts";
 import { type Found, readBack, readBackInSteps } from "./read_back.ts";
+import { neededSizes, sizesFor } from "./sizes.ts";
 
 export interface DatapathOptions {
   readonly paths: PinPaths;
@@ -463,48 +464,4 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-/** The entries that each map must have room for while and after this plan is carried out. */
-function neededSizes(
-  applied: Applied,
-  pool: RecordPool,
-  plan: Plan,
-  found: Found | undefined,
-): MeshSizes {
-  let frontends = applied.frontendCount.value + (found?.frontends.size ?? 0);
-  // New ones come before old ones go.
-  for (const edit of plan.frontends) if (edit.before === undefined) frontends++;
-  return {
-    frontends,
-    services: applied.servicePortIds.end,
-    endpoints: applied.endpointIndexes.end,
-    endpointConnections: plan.countsConnections ? applied.endpointIndexes.end : 1,
-    records: pool.end,
-  };
-}
-
-/**
- * The same sizes where all is large enough; else those that are not are doubled, `records` up to a ceiling.
- *
- * @param room what a larger `records` is to have, if more than is needed
- */
-function sizesFor(have: MeshSizes, need: MeshSizes, maxRecords: number, room = 0): MeshSizes {
-  const grow = (name: keyof MeshSizes, room = 0) => {
-    let size = have[name];
-    if (size >= need[name]) return size;
-    while (size < Math.max(need[name], room)) size *= 2;
-    return size;
-  };
-  const endpoints = grow("endpoints");
-  const counts = Math.max(have.endpointConnections, need.endpointConnections) > 1;
-  const sizes = {
-    frontends: grow("frontends"),
-    services: grow("services"),
-    endpoints,
-    endpointConnections: counts ? endpoints : 1,
-    records: Math.max(have.records, Math.min(grow("records", room), maxRecords)),
-  };
-  const enough = (Object.keys(sizes) as (keyof MeshSizes)[]).every((name) => sizes[name] === have[name]);
-  return enough ? have : sizes;
 }
