@@ -25,20 +25,15 @@ export function explainView(
         return id === undefined ? 0 : Number(maps?.refusals.lookup(id) ?? 0n);
       },
     },
-    workloads: whenAsked(() => workloadsWith(applied, to.address)),
+    workloads: workloadsWith(applied, to.address),
   });
 }
 
-/** Those that have an address, by uid. */
-function workloadsWith({ workloads }: Snapshot, address: string): Workload[] {
+/** Those that have an address, by uid. Looked for when it is asked for: most destinations belong to a service. */
+function* workloadsWith({ workloads }: Snapshot, address: string): Iterable<Workload> {
   const found: Workload[] = [];
   workloads.forEach((workload) => {
     if (workload.addresses.includes(address)) found.push(workload);
   });
-  return found.sort((a, b) => a.uid < b.uid ? -1 : 1);
-}
-
-/** Most destinations belong to a service: then nobody goes through all workloads. */
-function whenAsked<T>(make: () => Iterable<T>): Iterable<T> {
-  return { [Symbol.iterator]: () => make()[Symbol.iterator]() };
+  yield* found.sort((a, b) => a.uid < b.uid ? -1 : 1);
 }

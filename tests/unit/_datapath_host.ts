@@ -3,6 +3,9 @@
 import assert from "node:assert/strict";
 import { mapInfo } from "../../ffi/mod.ts";
 import {
+  type Controller,
+  type ControllerOptions,
+  createController,
   type Datapath,
   type DesiredService,
   hooksInUse,
@@ -12,6 +15,7 @@ import {
   type SocketSizes,
 } from "../../src/dataplane/mod.ts";
 import { mapFds, type MeshSizes } from "../../src/dataplane/maps.ts";
+import { placeOn } from "../../src/locality/mod.ts";
 import { randomChoice, type ServiceKey } from "../../src/mesh/mod.ts";
 import { defaultWatermarks } from "../../src/records/mod.ts";
 import { createFakeKernel, type FakeKernel } from "./_fake_kernel.ts";
@@ -56,6 +60,23 @@ export function createDatapathHost(): DatapathHost {
       }),
     [Symbol.dispose]: () => Deno.removeSync(root, { recursive: true }),
   };
+}
+
+/** A controller for a node without a place, and what it was told of failures. */
+export function controllerOf(
+  datapath: Datapath,
+  options: Pick<ControllerOptions, "later"> = {},
+): { readonly controller: Controller; readonly errors: readonly string[] } {
+  const errors: string[] = [];
+  const place = placeOn("");
+  const controller = createController({
+    ...options,
+    datapath,
+    node: () => place,
+    onFlush: () => {},
+    onError: (message) => void errors.push(message),
+  });
+  return { controller, errors };
 }
 
 export type Change = readonly [ServiceKey, DesiredService | undefined];

@@ -1,25 +1,16 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { serviceViews } from "../../src/agent/views.ts";
-import { createController } from "../../src/dataplane/mod.ts";
 import { stepSize } from "../../src/host/mod.ts";
-import { placeOn } from "../../src/locality/mod.ts";
 import { editSnapshot, emptySnapshot } from "../../src/mesh/mod.ts";
-import { createDatapathHost } from "./_datapath_host.ts";
+import { controllerOf, createDatapathHost } from "./_datapath_host.ts";
 import { service, workload } from "./_mesh.ts";
 
 describe("weft services, while the mesh changes", () => {
   it("has rows that are true when they are given, and none for what is gone", async () => {
     using host = createDatapathHost();
     const datapath = host.open();
-    const errors: string[] = [];
-    const place = placeOn("");
-    const controller = createController({
-      datapath,
-      node: () => place,
-      onFlush: () => {},
-      onError: (message) => errors.push(message),
-    });
+    const { controller, errors } = controllerOf(datapath);
     const keys = [1, 2, 3, 4, 5, 6].map((n) => `shop/s${n}`);
     const before = editSnapshot(emptySnapshot(), {
       upsertServices: keys.map((key, n) => service(key, [`10.96.0.${n + 1}`])),
@@ -52,13 +43,7 @@ describe("weft services, while the mesh changes", () => {
   it("counts the connections of however many endpoints, with others in between", async () => {
     using host = createDatapathHost();
     const datapath = host.open({ sizes: { endpoints: 4096 } });
-    const place = placeOn("");
-    const controller = createController({
-      datapath,
-      node: () => place,
-      onFlush: () => {},
-      onError: (message) => assert.fail(message),
-    });
+    const { controller, errors } = controllerOf(datapath);
     const count = 3 * stepSize + 1;
     controller.submit(editSnapshot(emptySnapshot(), {
       upsertServices: [service("shop/s1", ["10.96.0.1"])],
@@ -74,6 +59,7 @@ describe("weft services, while the mesh changes", () => {
       for (const { index } of rows) maps!.endpointHits.update(index, 2n);
     }
     maps!.refusals.update(port.id, 5n);
+    assert.deepEqual(errors, []);
     const given = [...serviceViews(datapath, controller, undefined, "")];
     assert.equal(given.length, 4);
     assert.deepEqual(given.slice(0, 3), [undefined, undefined, undefined]);

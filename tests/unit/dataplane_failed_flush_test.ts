@@ -2,11 +2,10 @@
 
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { type Controller, createController, type Datapath, readBack } from "../../src/dataplane/mod.ts";
-import { placeOn } from "../../src/locality/mod.ts";
+import { type Controller, type Datapath, readBack } from "../../src/dataplane/mod.ts";
 import { editSnapshot, emptySnapshot, type Snapshot } from "../../src/mesh/mod.ts";
 import { type Clock, createClock } from "./_clock.ts";
-import { createDatapathHost, type DatapathHost } from "./_datapath_host.ts";
+import { controllerOf, createDatapathHost, type DatapathHost } from "./_datapath_host.ts";
 import { servedBy } from "./_kernel_state.ts";
 import { randomFrom } from "./_random.ts";
 import { randomEdits, randomFinalMesh } from "./_random_mesh.ts";
@@ -59,22 +58,14 @@ interface Agent {
   readonly datapath: Datapath;
   readonly controller: Controller;
   readonly clock: Clock;
-  readonly errors: string[];
+  readonly errors: readonly string[];
 }
 
 async function startAgent(snapshot: Snapshot): Promise<Agent> {
   const host = createDatapathHost();
   const datapath = host.open();
   const clock = createClock();
-  const errors: string[] = [];
-  const place = placeOn("");
-  const controller = createController({
-    datapath,
-    node: () => place,
-    onFlush: () => {},
-    onError: (message) => errors.push(message),
-    later: clock.later,
-  });
+  const { controller, errors } = controllerOf(datapath, { later: clock.later });
   controller.submit(snapshot);
   await controller.idle();
   await datapath.settle();
