@@ -1,4 +1,4 @@
-/** Long work as a series of small steps: what does it stays pure, and who lets it be done says when others have their turn. */
+/** Long work as a series of small steps: the work stays pure, and who has it done says when others have their turn. */
 
 import type { Pause } from "./slices.ts";
 

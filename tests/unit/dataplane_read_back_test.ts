@@ -1,5 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import type { workload } from "../../ffi/mod.ts";
+import { frontendWord } from "../../src/dataplane/frontend_tag.ts";
 import { type Datapath, nearestTier } from "../../src/dataplane/mod.ts";
 import { pinMeshMaps } from "../../src/dataplane/maps.ts";
 import {
@@ -26,7 +28,7 @@ function portOf({ applied }: Datapath, n: number) {
 interface Damage {
   readonly name: string;
   readonly does: (kernel: FakeKernel, datapath: Datapath) => void;
-  /** Services whose record is broken. */
+  /** Services that are broken. */
   readonly victims: readonly number[];
   readonly problems: readonly RegExp[];
 }
@@ -49,6 +51,25 @@ function fillWithNobody(kernel: FakeKernel, slot: number): void {
 
 const damages: readonly Damage[] = [
   { name: "nothing", does: () => {}, victims: [], problems: [] },
+  {
+    name: "a line that leads to another service",
+    does: (_, { maps }) => {
+      const { map, ways } = maps!.frontendLines;
+      const taken = ways.filter((way) => way !== undefined);
+      const elsewhere = taken[0].frontend.servicePort;
+      const astray = ({ key, frontend }: workload.FrontendLine["first"]) => ({
+        key,
+        frontend: frontend.servicePort === 0 ? frontend : frontendWord(key, elsewhere),
+      });
+      map.updateMany(
+        [...map.entries()].map(([line, { first, second }]) =>
+          [line, { first: astray(first), second: astray(second) }] as const
+        ),
+      );
+    },
+    victims: [1, 2, 3, 4],
+    problems: [],
+  },
   {
     name: "a record that was taken out",
     does: (kernel, datapath) => tamper(kernel, slotOf(datapath, 2)),

@@ -115,5 +115,11 @@ describe("the admin interface", () => {
     await server!.close();
     server = undefined;
     await assert.rejects(askAgent(socket, "/workloads", z.unknown()), AgentNotRunning);
+
+    // Who reads on then is not told any more: what answers are made of may be gone.
+    const buffer = new Uint8Array(2 ** 20);
+    const end = performance.now() + 10_000;
+    while (broken.length === 0 && performance.now() < end && await connection.read(buffer) !== null);
+    assert.deepEqual(broken, ["/workloads: Error: the agent has ended"]);
   });
 });
