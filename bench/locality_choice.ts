@@ -78,8 +78,8 @@ async function weightFigure(world: World, { say }: BenchmarkOptions): Promise<Fi
   });
   const { maps, applied } = world.agent.datapath;
   const [port] = applied.services.get("bench/weighted")!.servicePorts.values();
-  const chosen = nearestTier(port)!.rows.map(({ desired, index }) => ({
-    weight: desired.weight,
+  const chosen = nearestTier(port)!.rows.map(({ weight, index }) => ({
+    weight,
     times: Number(maps!.endpointHits.lookup(index) ?? 0n),
   }));
   const sum = chosen.reduce((total, { times }) => total + times, 0);

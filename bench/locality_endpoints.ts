@@ -6,7 +6,7 @@ import { editSnapshot, emptySnapshot, type MeshEdit, replaceMesh, type Workload 
 import { startAgent } from "./agent.ts";
 import type { BenchmarkOptions, Figure } from "./figure.ts";
 import { nearPlace, ranked, zones } from "./locality_mesh.ts";
-import { benchMesh, benchWorkload } from "./mesh.ts";
+import { benchMesh, benchWorkload, movedTo } from "./mesh.ts";
 import { median } from "./statistics.ts";
 
 /** What is done with each endpoint, one after the other: each is one flush. */
@@ -77,14 +77,13 @@ async function timeEndpoints(shim: Shim, size: number, count: number, rewrites: 
     return ms;
   };
   const times: Record<Step, number[]> = { added: [], "moved away": [], "moved back": [], removed: [] };
-  const member = (i: number): Workload => ({
-    ...benchWorkload(size + i, 1),
+  const member = (i: number, locality = zones[0]): Workload => ({
+    ...movedTo(benchWorkload(size + i, 1), { locality }),
     services: half.workloads[0].services,
-    locality: zones[0],
   });
   for (let i = 0; i < count; i++) times.added.push(await timed({ upsertWorkloads: [member(i)] }));
   for (let i = 0; i < count; i++) {
-    times["moved away"].push(await timed({ upsertWorkloads: [{ ...member(i), locality: zones[1] }] }));
+    times["moved away"].push(await timed({ upsertWorkloads: [member(i, zones[1])] }));
     times["moved back"].push(await timed({ upsertWorkloads: [member(i)] }));
   }
   for (let i = 0; i < count; i++) times.removed.push(await timed({ removeWorkloads: [member(i).uid] }));

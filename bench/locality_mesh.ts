@@ -2,6 +2,7 @@
 
 import type { LoadBalancer, Locality, Mesh } from "../src/mesh/mod.ts";
 import { placeOn } from "../src/locality/mod.ts";
+import { movedTo } from "./mesh.ts";
 
 export const nearFirst: LoadBalancer = {
   routingPreferences: ["Region", "Zone"],
@@ -19,6 +20,6 @@ export function ranked(mesh: Mesh, zoneOf: (workload: number) => Locality): Mesh
   return {
     ...mesh,
     services: mesh.services.map((service) => ({ ...service, loadBalancer: nearFirst })),
-    workloads: mesh.workloads.map((workload, i) => ({ ...workload, locality: zoneOf(i) })),
+    workloads: mesh.workloads.map((workload, i) => movedTo(workload, { locality: zoneOf(i) })),
   };
 }

@@ -7,7 +7,7 @@ import { editSnapshot, emptySnapshot, replaceMesh, type Workload } from "../src/
 import { startAgent } from "./agent.ts";
 import type { BenchmarkOptions, Figure } from "./figure.ts";
 import { ranked, zones } from "./locality_mesh.ts";
-import { benchMesh, benchWorkload } from "./mesh.ts";
+import { benchMesh, benchWorkload, movedTo } from "./mesh.ts";
 import { median } from "./statistics.ts";
 
 export async function placeFigures(shim: Shim, { quick, say }: BenchmarkOptions): Promise<Figure[]> {
@@ -17,10 +17,8 @@ export async function placeFigures(shim: Shim, { quick, say }: BenchmarkOptions)
   const node = createNodeFinder({ network: "", node: "here", clusterId: "", ...untold });
   await using agent = startAgent(shim, cgroup, "place", { node });
   const here = (zone: number): Workload => ({
-    ...benchWorkload(200_000, 1),
-    node: "here",
+    ...movedTo(benchWorkload(200_000, 1), { node: "here", locality: zones[zone] }),
     services: new Map(),
-    locality: zones[zone],
   });
   const mesh = ranked(benchMesh(5000, 20), (i) => zones[i % 3]);
   let snapshot = editSnapshot(replaceMesh(emptySnapshot(), mesh), { upsertWorkloads: [here(0)] });

@@ -1,6 +1,6 @@
 /** Meshes made up for measuring: services with one port, each with endpoints of its own. */
 
-import type { Mesh, Service, Workload } from "../src/mesh/mod.ts";
+import type { Mesh, Service, Workload, WorkloadTraits } from "../src/mesh/mod.ts";
 
 /** The port that applications connect to. */
 export const servicePort = 80;
@@ -25,25 +25,27 @@ export function addressOf(workload: number): string {
   return `127.${1 + (workload >> 16)}.${workload >> 8 & 255}.${workload & 255}`;
 }
 
-const nowhere = { region: "", zone: "", subzone: "" };
+const traits: WorkloadTraits = {
+  namespace: "bench",
+  network: "",
+  node: "",
+  clusterId: "",
+  locality: { region: "", zone: "", subzone: "" },
+  waypoint: null,
+  networkGateway: null,
+  protocol: "TCP",
+  networkMode: "Standard",
+  authorizationPolicies: [],
+};
 
 function workload(uid: string, address: string, service: string, port: number): Workload {
   return {
     uid,
-    namespace: "bench",
     addresses: [address],
-    network: "",
-    node: "",
-    clusterId: "",
-    locality: nowhere,
     status: "Healthy",
     capacity: 1,
-    waypoint: null,
-    networkGateway: null,
-    protocol: "TCP",
-    networkMode: "Standard",
     services: new Map([[`bench/${service}`, new Map([[servicePort, port]])]]),
-    authorizationPolicies: [],
+    traits,
   };
 }
 
@@ -69,6 +71,11 @@ function service(name: string, vip: string): Service {
 /** Workload `n` of the whole mesh; service `s` has `endpoints` of them, from `s * endpoints` on. */
 export function benchWorkload(n: number, endpoints: number): Workload {
   return workload(`w${n}`, addressOf(n), `s${Math.floor(n / endpoints)}`, targetPort);
+}
+
+/** The same workload in another place. */
+export function movedTo(workload: Workload, place: Partial<WorkloadTraits>): Workload {
+  return { ...workload, traits: { ...workload.traits, ...place } };
 }
 
 /** `services` services of `endpoints` endpoints each, all IPv4. */

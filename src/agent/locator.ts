@@ -57,13 +57,13 @@ export function createLocator(
       const found = byIndex.get(index);
       if (found?.row.generation !== generation) return undefined;
       const { service, port, row } = found;
-      return { service, port, endpoint: endpointKey(row.desired) };
+      return { service, port, endpoint: endpointKey(row) };
     },
     indexOf: (service, key) => {
       const ports = datapath.applied.services.get(service)?.servicePorts ?? [];
       for (const [port, { tiers }] of ports) {
         for (const { rows } of tiers.values()) {
-          const row = rows.find(({ desired }) => asideKey(port, endpointKey(desired)) === key);
+          const row = rows.find((row) => asideKey(port, endpointKey(row)) === key);
           if (row) return row.index;
         }
       }

@@ -116,12 +116,12 @@ function sum(counts: readonly number[]): number {
 /** One row a workload, made when it is asked for. */
 export function workloadViews(snapshot: Snapshot): Iterable<WorkloadView> {
   return snapshot.workloads.values().map((workload: Workload) => {
-    const { region, zone, subzone } = workload.locality;
+    const { network, node, locality: { region, zone, subzone } } = workload.traits;
     return {
       uid: workload.uid,
       addresses: [...workload.addresses],
-      network: workload.network,
-      node: workload.node,
+      network,
+      node,
       locality: [region, zone, subzone].join("/").replace(/\/+$/, ""),
       status: workload.status,
       capacity: workload.capacity,
@@ -199,7 +199,7 @@ function portRows(
     ? readRecord(maps.records, inKernel.tier.slot)
     : undefined;
   const shares = inKernel && record ? kernelShares(inKernel, record.entries) : new Map<number, number>();
-  const indexes = new Map(rowsOf(placed).map((row) => [endpointKey(row.desired), row.index]));
+  const indexes = new Map(rowsOf(placed).map((row) => [endpointKey(row), row.index]));
   const isAside = (endpoint: DesiredEndpoint) =>
     aside?.has(asideKey(port.key, endpointKey(endpoint))) ?? false;
   // A tier is left behind only when all of it is set aside.

@@ -1,6 +1,13 @@
 /** From a document that follows the schema to the mesh. */
 
-import type { Mesh, Policy, Service, Workload } from "../mesh/mod.ts";
+import {
+  createTraitsSharing,
+  type Mesh,
+  type Policy,
+  type Service,
+  type Workload,
+  type WorkloadTraits,
+} from "../mesh/mod.ts";
 import type { MeshDocument } from "./mesh_schema.ts";
 
 type DocumentWorkload = MeshDocument["workloads"][number];
@@ -11,30 +18,36 @@ const nowhere = { region: "", zone: "", subzone: "" } as const;
 
 /** The mesh that a document describes. What weft has no use for is left behind. */
 export function meshOf(document: MeshDocument): Mesh {
+  const share = createTraitsSharing();
   return {
-    workloads: document.workloads.map(workloadOf),
+    workloads: document.workloads.map((workload) => workloadOf(workload, share)),
     services: document.services.map(serviceOf),
     policies: document.policies.map(policyOf),
   };
 }
 
-function workloadOf(workload: DocumentWorkload): Workload {
+function workloadOf(
+  workload: DocumentWorkload,
+  share: (traits: WorkloadTraits) => WorkloadTraits,
+): Workload {
   return {
     uid: workload.uid,
-    namespace: workload.namespace,
     addresses: workload.workloadIps,
-    network: workload.network,
-    node: workload.node,
-    clusterId: workload.clusterId,
-    locality: workload.locality ?? nowhere,
     status: workload.status,
     capacity: workload.capacity,
-    waypoint: workload.waypoint,
-    networkGateway: workload.networkGateway,
-    protocol: workload.protocol,
-    networkMode: workload.networkMode,
     services: workload.services,
-    authorizationPolicies: workload.authorizationPolicies,
+    traits: share({
+      namespace: workload.namespace,
+      network: workload.network,
+      node: workload.node,
+      clusterId: workload.clusterId,
+      locality: workload.locality ?? nowhere,
+      waypoint: workload.waypoint,
+      networkGateway: workload.networkGateway,
+      protocol: workload.protocol,
+      networkMode: workload.networkMode,
+      authorizationPolicies: workload.authorizationPolicies,
+    }),
   };
 }
 

@@ -176,8 +176,8 @@ function itemsOf(list: YamlValue | undefined): Iterable<[index: number, item: Ya
 }
 
 /** How people know a workload. */
-function nameOf({ uid, namespace }: Workload): string {
-  return shorten(uid || `without uid in namespace ${namespace}`);
+function nameOf({ uid, traits }: Workload): string {
+  return shorten(uid || `without uid in namespace ${traits.namespace}`);
 }
 
 /** A list for a sentence, its end left out where it is long. */

@@ -7,8 +7,7 @@ import { createGenerations, type Generations } from "./generations.ts";
 import { emptyLimits, type Limits } from "./limits.ts";
 
 /** An endpoint with its place in map `endpoints`. */
-export interface AppliedEndpoint {
-  readonly desired: DesiredEndpoint;
+export interface AppliedEndpoint extends DesiredEndpoint {
   readonly index: number;
   readonly generation: number;
 }

@@ -62,7 +62,7 @@ export type Reach = { readonly address: string } | { readonly reason: ExclusionR
 export function reachOf(candidate: Candidate, service: Service, node: Place, family: Family): Reach {
   const { workload, unhealthy } = candidate;
   if (unhealthy) return { reason: "unhealthy" };
-  if (workload.network !== node.network) return { reason: "other network" };
+  if (workload.traits.network !== node.network) return { reason: "other network" };
   const address = workload.addresses.find((each) => familyOf(each) === family);
   if (address === undefined) return { reason: "no address of this family" };
   const excluded = service.ipFamilies === (family === 4 ? "IPv6" : "IPv4");

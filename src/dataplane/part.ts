@@ -1,7 +1,7 @@
 /** The part that one candidate has in one service port. */
 
 import type { Family, Service, ServiceKey } from "../mesh/mod.ts";
-import { type Place, placeOf, tierRank } from "../locality/mod.ts";
+import { type Place, tierRank } from "../locality/mod.ts";
 import type { Candidate, Reach } from "./candidate.ts";
 import {
   type AsideEndpoints,
@@ -53,7 +53,7 @@ export function partOf(context: PortContext, { workload, ports }: Candidate, rea
   const mapped = targetPort !== 0;
   const out = (excluded: ExclusionReason): Part => ({ mapped, ranked: null, excluded });
   if ("reason" in reach) return out(reach.reason);
-  const rank = tierRank(node, service.loadBalancer, placeOf(workload));
+  const rank = tierRank(node, service.loadBalancer, workload.traits);
   if (targetPort === 0) {
     // One that maps the port to 0 itself has its rank all the same, and keeps farther tiers back (worked answers, case 001).
     const keepsBack = own === 0 && isRanked(service) && rank !== undefined;

@@ -56,20 +56,22 @@ function service(hostname: string, vips: Pair): Service {
 function workload(uid: string, status: Workload["status"], member: ServiceKey): Workload {
   return {
     uid,
-    namespace: "weft-doctor",
     addresses: [backend[4], backend[6]],
-    network: "",
-    node: "",
-    clusterId: "",
-    locality: { region: "", zone: "", subzone: "" },
     status,
     capacity: 1,
-    waypoint: null,
-    networkGateway: null,
-    protocol: "TCP",
-    networkMode: "Standard",
     services: new Map([[member, new Map()]]),
-    authorizationPolicies: [],
+    traits: {
+      namespace: "weft-doctor",
+      network: "",
+      node: "",
+      clusterId: "",
+      locality: { region: "", zone: "", subzone: "" },
+      waypoint: null,
+      networkGateway: null,
+      protocol: "TCP",
+      networkMode: "Standard",
+      authorizationPolicies: [],
+    },
   };
 }
 

@@ -126,7 +126,7 @@ function explainFor(to: Destination, options: ExplainOptions): Answer {
   return {
     ...nothing,
     outcome: "endpoints",
-    reason: workload.waypoint ? "needs waypoint" : "a workload's own address",
+    reason: workload.traits.waypoint ? "needs waypoint" : "a workload's own address",
     endpoints: [{ uid: workload.uid, address: to.address, port: to.port, tier: 0, share: "1/1" }],
   };
 }

@@ -48,11 +48,11 @@ export function workloadAt(
   network: string,
   address: string,
 ): Workload | undefined {
-  const rank = ({ uid, protocol }: Workload) =>
-    (uid.includes("//Pod/") ? 2 : 0) + (protocol === "HBONE" ? 1 : 0);
+  const rank = ({ uid, traits }: Workload) =>
+    (uid.includes("//Pod/") ? 2 : 0) + (traits.protocol === "HBONE" ? 1 : 0);
   let best: Workload | undefined;
   for (const workload of workloads) {
-    if (workload.network !== network || workload.networkMode === "HostNetwork") continue;
+    if (workload.traits.network !== network || workload.traits.networkMode === "HostNetwork") continue;
     if (!workload.addresses.includes(address)) continue;
     if (best === undefined || rank(workload) >= rank(best)) best = workload;
   }

@@ -54,14 +54,14 @@ export function createNodeFinder(options: NodeOptions): NodeFinder {
     if (known.size === 0) {
       // The first mesh is all change.
       workloads.forEach((workload, uid) => {
-        if (workload.node === node) here.set(uid, workload);
+        if (workload.traits.node === node) here.set(uid, workload);
       });
       known = workloads;
       return here.size > 0;
     }
     for (const { key, before, after } of diff(known, workloads)) {
-      if (after?.node === node) here.set(key, after);
-      else if (before?.node === node) here.delete(key);
+      if (after?.traits.node === node) here.set(key, after);
+      else if (before?.traits.node === node) here.delete(key);
       else continue;
       changed = true;
     }
@@ -89,7 +89,7 @@ export function createNodeFinder(options: NodeOptions): NodeFinder {
 /** Those that differ, in an order that does not depend on that of the workloads. */
 function distinctLocalities(workloads: Iterable<Workload>): Locality[] {
   const found = new Map<string, Locality>();
-  for (const { locality } of workloads) {
+  for (const { traits: { locality } } of workloads) {
     found.set(JSON.stringify([locality.region, locality.zone, locality.subzone]), locality);
   }
   return [...found].sort(([a], [b]) => a < b ? -1 : 1).map(([, locality]) => locality);

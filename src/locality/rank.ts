@@ -1,18 +1,13 @@
 /** How near an endpoint is to the node. The rules are those of the ecosystem's reference node proxy (ztunnel 1.31). */
 
-import type { Locality, Scope, Workload } from "../mesh/mod.ts";
+import type { Locality, Scope } from "../mesh/mod.ts";
 
-/** Where a workload or a node is, as far as routing preferences can ask. Empty text is a value like any other. */
+/** Where a workload (by its traits) or a node is, as far as routing preferences can ask. Empty text is a value like any other. */
 export interface Place {
   readonly network: string;
   readonly locality: Locality;
   readonly node: string;
   readonly clusterId: string;
-}
-
-/** A workload's place. */
-export function placeOf({ network, locality, node, clusterId }: Workload): Place {
-  return { network, locality, node, clusterId };
 }
 
 /** A place of which nothing is known but its network. */

@@ -6,28 +6,35 @@
  * shapes, and whatever two versions of a map share is found by comparing nodes by identity.
  */
 
-export interface Leaf<V> {
-  readonly kind: "leaf";
-  readonly hash: number;
-  readonly key: string;
-  readonly value: V;
+/** Classes, as there are hundreds of thousands: what kind of node each is stands in its prototype. */
+export class Leaf<V> {
+  constructor(readonly hash: number, readonly key: string, readonly value: V) {}
+
+  get kind(): "leaf" {
+    return "leaf";
+  }
 }
 
 /** Two or more keys with the same hash. */
-export interface Collision<V> {
-  readonly kind: "collision";
-  readonly hash: number;
-  readonly leaves: readonly Leaf<V>[];
+export class Collision<V> {
+  constructor(readonly hash: number, readonly leaves: readonly Leaf<V>[]) {}
+
+  get kind(): "collision" {
+    return "collision";
+  }
 }
 
-export interface Branch<V> {
-  readonly kind: "branch";
-  /** Bit n: there is a child for the hash bits n. */
-  bitmap: number;
-  /** The children that exist, in the order of their bits. */
-  children: Node<V>[];
-  /** The edit that made this node, the only one that may still change it in place. */
-  readonly owner: Edit;
+export class Branch<V> {
+  /**
+   * @param bitmap bit n: there is a child for the hash bits n
+   * @param children those that exist, in the order of their bits
+   * @param owner the edit that made this node, the only one that may still change it in place
+   */
+  constructor(public bitmap: number, public children: Node<V>[], readonly owner: Edit) {}
+
+  get kind(): "branch" {
+    return "branch";
+  }
 }
 
 export type Node<V> = Leaf<V> | Collision<V> | Branch<V>;
@@ -105,7 +112,7 @@ export function insertLeaf<V>(
   if (old !== undefined && old.value === leaf.value) return node;
   if (old === undefined) owner.size++;
   else if (node.kind === "leaf") return leaf;
-  return { kind: "collision", hash: leaf.hash, leaves: [...leaves.filter((each) => each !== old), leaf] };
+  return new Collision(leaf.hash, [...leaves.filter((each) => each !== old), leaf]);
 }
 
 /** `node` without the leaf with this key; the very same node where there is none, `null` where nothing is left. */
@@ -121,7 +128,7 @@ export function removeLeaf<V>(
     if (leaves.length === fewLeavesOf(node).length) return node;
     owner.size--;
     if (leaves.length === 0) return null;
-    return leaves.length === 1 ? leaves[0] : { kind: "collision", hash, leaves };
+    return leaves.length === 1 ? leaves[0] : new Collision(hash, leaves);
   }
   const bit = bitOf(hash, shift);
   if ((node.bitmap & bit) === 0) return node;
@@ -224,16 +231,16 @@ function branchOfTwo<V>(
   const bitTwo = bitOf(two.hash, shift);
   if (bitOne === bitTwo) {
     const child = branchOfTwo(one, two, owner, shift + bitsPerLevel);
-    return { kind: "branch", bitmap: bitOne, children: [child], owner };
+    return new Branch(bitOne, [child], owner);
   }
   const oneFirst = placeOf(bitOne | bitTwo, bitOne) === 0;
-  return { kind: "branch", bitmap: bitOne | bitTwo, children: oneFirst ? [one, two] : [two, one], owner };
+  return new Branch(bitOne | bitTwo, oneFirst ? [one, two] : [two, one], owner);
 }
 
 /** The node itself where the edit `owner` made it, else a copy that it may change. */
 function editable<V>(node: Branch<V>, owner: Edit): Branch<V> {
   if (node.owner === owner) return node;
-  return { kind: "branch", bitmap: node.bitmap, children: node.children.slice(), owner };
+  return new Branch(node.bitmap, node.children.slice(), owner);
 }
 
 function withChild<V>(node: Branch<V>, place: number, child: Node<V>, owner: Edit): Branch<V> {
@@ -256,7 +263,7 @@ function withChildAdded<V>(
   children[place] = child;
   for (let i = place; i < node.children.length; i++) children[i + 1] = node.children[i];
   const bitmap = node.bitmap | bit;
-  if (node.owner !== owner) return { kind: "branch", bitmap, children, owner };
+  if (node.owner !== owner) return new Branch(bitmap, children, owner);
   node.bitmap = bitmap;
   node.children = children;
   return node;

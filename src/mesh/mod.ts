@@ -13,6 +13,7 @@ export { lbPolicies, type LbPolicy, lbPolicyOf } from "./lb_policy.ts";
 export * from "./model.ts";
 export { ownerOf, ownerOfRange } from "./owners.ts";
 export { type Change, diff, emptyMap, type MapDraft, mapOf, type PersistentMap } from "./persistent_map.ts";
+export { createTraitsSharing } from "./share_traits.ts";
 export {
   beginEdit,
   editSnapshot,

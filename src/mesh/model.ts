@@ -43,28 +43,33 @@ export interface Locality {
 
 export type Health = "Healthy" | "Unhealthy";
 
-/** One instance of an application: a pod or a virtual machine. Its name and hostname are not kept: its uid is what identifies it. */
-export interface Workload {
-  readonly uid: string;
+/** What many workloads have alike, and keep: they share one object of it. */
+export interface WorkloadTraits {
   readonly namespace: string;
-  /** Canonical texts, in the order of the source. */
-  readonly addresses: readonly string[];
   readonly network: string;
   readonly node: string;
   readonly clusterId: string;
   readonly locality: Locality;
-  readonly status: Health;
-  /** Weight among the endpoints of a service, 0..4294967295; 0 is never chosen. */
-  readonly capacity: number;
   readonly waypoint: GatewayAddress | null;
   readonly networkGateway: GatewayAddress | null;
   /** What its own side speaks. weft dials its address all the same; of several with one address it says who answers. */
   readonly protocol: "TCP" | "HBONE";
   /** HostNetwork: it shares the node's address, which is then not its own. */
   readonly networkMode: "Standard" | "HostNetwork";
+  readonly authorizationPolicies: readonly string[];
+}
+
+/** One instance of an application: a pod or a virtual machine. Its name and hostname are not kept: its uid is what identifies it. */
+export interface Workload {
+  readonly uid: string;
+  /** Canonical texts, in the order of the source. */
+  readonly addresses: readonly string[];
+  readonly status: Health;
+  /** Weight among the endpoints of a service, 0..4294967295; 0 is never chosen. */
+  readonly capacity: number;
   /** Services that this workload is a member of, each with the workload's own port mapping. */
   readonly services: ReadonlyMap<ServiceKey, PortMap>;
-  readonly authorizationPolicies: readonly string[];
+  readonly traits: WorkloadTraits;
 }
 
 export type Scope = "Region" | "Zone" | "Subzone" | "Node" | "Cluster" | "Network";

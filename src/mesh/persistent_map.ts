@@ -7,7 +7,7 @@ import {
   type Edit,
   findLeaf,
   insertLeaf,
-  type Leaf,
+  Leaf,
   leavesOf,
   type Node,
   removeLeaf,
@@ -50,7 +50,7 @@ export type MapEntry<V> = Leaf<V>;
 
 /** An entry for maps with the default hash; others take it too, but gain nothing. */
 export function entryOf<V>(key: string, value: V): MapEntry<V> {
-  return { kind: "leaf", hash: hashText(key), key, value };
+  return new Leaf(hashText(key), key, value);
 }
 
 /** The next version of a map while it is being made: edits happen in place. */
@@ -86,7 +86,7 @@ class TrieMap<V> implements PersistentMap<V> {
 
   set(key: string, value: V): PersistentMap<V> {
     const edit = { size: this.size };
-    const root = insertLeaf(this.root, { kind: "leaf", hash: this.hash(key), key, value }, edit);
+    const root = insertLeaf(this.root, new Leaf(this.hash(key), key, value), edit);
     return root === this.root ? this : new TrieMap(root, edit.size, this.hash);
   }
 
@@ -139,7 +139,7 @@ class TrieDraft<V> implements MapDraft<V> {
   }
 
   set(key: string, value: V): void {
-    this.#insert({ kind: "leaf", hash: this.#map.hash(key), key, value });
+    this.#insert(new Leaf(this.#map.hash(key), key, value));
   }
 
   valueAt({ hash, key }: MapEntry<unknown>): V | undefined {
@@ -147,7 +147,9 @@ class TrieDraft<V> implements MapDraft<V> {
   }
 
   put(entry: MapEntry<V>): void {
-    this.#insert(this.#map.hash === hashText ? entry : { ...entry, hash: this.#map.hash(entry.key) });
+    this.#insert(
+      this.#map.hash === hashText ? entry : new Leaf(this.#map.hash(entry.key), entry.key, entry.value),
+    );
   }
 
   delete(key: string): void {

@@ -11,6 +11,7 @@ import {
   type ServiceKey,
   serviceKey,
   type Workload,
+  type WorkloadTraits,
 } from "./model.ts";
 import { emptyMap, entryOf, type MapDraft, type PersistentMap } from "./persistent_map.ts";
 
@@ -206,7 +207,7 @@ function putWorkload(draft: SnapshotDraft, told: Workload): void {
   if (old !== undefined) {
     if (sameContents(old, told)) return;
     workload = withPartsOf(old, told);
-    entry = { ...entry, key: uid, value: workload };
+    entry = entryOf(uid, workload);
     for (const key of old.services.keys()) {
       if (!workload.services.has(key)) groupOf(draft.members, key).delete(uid);
     }
@@ -220,21 +221,35 @@ function putWorkload(draft: SnapshotDraft, told: Workload): void {
  * by itself would keep its own from then on.
  */
 function withPartsOf(old: Workload, workload: Workload): Workload {
-  const part = <T>(before: T, after: T): T => sameContents(before, after) ? before : after;
+  const { uid } = old;
+  const { status, capacity } = workload;
   return {
-    ...workload,
-    uid: old.uid,
-    namespace: part(old.namespace, workload.namespace),
+    uid,
     addresses: part(old.addresses, workload.addresses),
-    network: part(old.network, workload.network),
-    node: part(old.node, workload.node),
-    clusterId: part(old.clusterId, workload.clusterId),
-    locality: part(old.locality, workload.locality),
-    waypoint: part(old.waypoint, workload.waypoint),
-    networkGateway: part(old.networkGateway, workload.networkGateway),
+    status,
+    capacity,
     services: part(old.services, workload.services),
-    authorizationPolicies: part(old.authorizationPolicies, workload.authorizationPolicies),
+    traits: withPartsOfTraits(old.traits, workload.traits),
   };
+}
+
+function withPartsOfTraits(old: WorkloadTraits, traits: WorkloadTraits): WorkloadTraits {
+  if (sameContents(old, traits)) return old;
+  return {
+    ...traits,
+    namespace: part(old.namespace, traits.namespace),
+    network: part(old.network, traits.network),
+    node: part(old.node, traits.node),
+    clusterId: part(old.clusterId, traits.clusterId),
+    locality: part(old.locality, traits.locality),
+    waypoint: part(old.waypoint, traits.waypoint),
+    networkGateway: part(old.networkGateway, traits.networkGateway),
+    authorizationPolicies: part(old.authorizationPolicies, traits.authorizationPolicies),
+  };
+}
+
+function part<T>(before: T, after: T): T {
+  return sameContents(before, after) ? before : after;
 }
 
 function removeWorkload(draft: SnapshotDraft, uid: string): void {

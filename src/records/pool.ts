@@ -275,10 +275,12 @@ export function createRecordPool(options: PoolOptions): RecordPool {
 
   async function publishPending(records: readonly RecordContent[]): Promise<void> {
     learnPlaceholder();
-    const made = records.map(({ slot, entries }): NewRecord => ({
-      slot,
-      capacity: capacityOf(pending.get(slot)!),
-      entries,
+    const made = records.map((record): NewRecord => ({
+      slot: record.slot,
+      capacity: capacityOf(pending.get(record.slot)!),
+      get entries() {
+        return record.entries;
+      },
     }));
     const publishedAs = (slot: number, content: SlotContent) => {
       table.put(slot, content, "used");

@@ -13,6 +13,7 @@ export interface Acquired {
 /** What an acquired place is to hold. */
 export interface RecordContent {
   readonly slot: number;
+  /** May be made anew each time that they are read: it is when they are written. */
   readonly entries: RecordEntries;
 }
 

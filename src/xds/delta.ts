@@ -102,7 +102,7 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
 
   /** The type's first request on a stream. */
   function subscribe(record: TypeRecord<V>, first: boolean): Uint8Array {
-    const tellable = [...record.held.values()].filter(({ name }) => !record.rejected.has(name));
+    const tellable = [...record.held].filter(([name]) => !record.rejected.has(name));
     const versions = versionsOf(tellable);
     const known = [...record.held.keys(), ...record.rejected.keys()];
     record.untold = new Set(known.filter((name) => !Object.hasOwn(versions, name)));
@@ -110,11 +110,11 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
   }
 
   /** None where they would take more than may be told. */
-  function versionsOf(resources: readonly HeldResource[]): Record<string, string> {
+  function versionsOf(resources: readonly (readonly [name: string, HeldResource])[]): Record<string, string> {
     // At least: two tags, two lengths, and the length of both.
-    let size = resources.reduce((sum, { name }) => sum + name.length + 6, 0);
+    let size = resources.reduce((sum, [name]) => sum + name.length + 6, 0);
     if (size > maxVersionBytes) return {};
-    const versions = resources.map(({ name, version }) => [name, version] as const);
+    const versions = resources.map(([name, { version }]) => [name, version] as const);
     for (const [, version] of versions) size += version.length;
     return size > maxVersionBytes ? {} : Object.fromEntries(versions);
   }

@@ -2,13 +2,13 @@
 
 import { Buffer } from "node:buffer";
 import type { DeltaType } from "./delta.ts";
-import { HeldResource, type ReceivedResponse } from "./held_resource.ts";
+import { AliasedResource, HeldResource, type ReceivedResponse } from "./held_resource.ts";
 import { anyType, createFieldReader, type FieldVisitor, resourceType } from "./proto/mod.ts";
 import { ResourceError } from "./resource_error.ts";
 
 /** The resources of a response as they are being read. */
 export interface Staging<V> {
-  accept(resource: HeldResource, value: V): void;
+  accept(name: string, resource: HeldResource, value: V): void;
   /** @param name "" where not even that can be read */
   refuse(name: string, version: string, reason: string): void;
   finish(): Staged<V>;
@@ -36,8 +36,7 @@ export function createStaging<V>(): Staging<V> {
   }
 
   return {
-    accept: (resource, value) => {
-      const { name } = resource;
+    accept: (name, resource, value) => {
       if (refusals.size > 0 && refusals.has(name)) return refuse(name, resource.version, "");
       // Not asked first whether it is there: that would look it up twice, and those that are there twice all go.
       accepted.set(name, resource);
@@ -131,7 +130,10 @@ export function createResourceReader<V>(
     if (type !== typeUrl) return refuse(`it is a ${type}, expected a ${typeUrl}`);
     try {
       const value = decode(name, from, to);
-      into.accept(new HeldResource(name, aliases, response, start, end), value);
+      const resource = aliases.length === 0
+        ? new HeldResource(response, start, end)
+        : new AliasedResource(aliases, response, start, end);
+      into.accept(name, resource, value);
     } catch (error) {
       const reason = messageOf(error);
       return refuse(error instanceof ResourceError ? reason : `its contents cannot be read: ${reason}`);

@@ -13,6 +13,8 @@ const versionField = resourceType.field("version");
 const contentsField = resourceType.field("resource");
 const valueField = anyType.field("value");
 
+const noAliases: readonly string[] = [];
+
 /**
  * The mesh has what it needs of the contents, which stay as they came. A class with few fields, as there are a hundred thousand of
  * them: what is seldom asked for is read from the response again.
@@ -20,12 +22,14 @@ const valueField = anyType.field("value");
 export class HeldResource {
   /** @param start of the resource's message within the response @param end behind it */
   constructor(
-    readonly name: string,
-    readonly aliases: readonly string[],
     readonly response: ReceivedResponse,
     readonly start: number,
     readonly end: number,
   ) {}
+
+  get aliases(): readonly string[] {
+    return noAliases;
+  }
 
   get version(): string {
     const { bytes } = this.response;
@@ -42,6 +46,20 @@ export class HeldResource {
     const { bytes } = this.response;
     const [start, end] = lastRange(bytes, this.start, this.end, contentsField);
     return bytes.subarray(...lastRange(bytes, start, end, valueField));
+  }
+}
+
+/** One that answers to other names as well; few do. */
+export class AliasedResource extends HeldResource {
+  readonly #aliases: readonly string[];
+
+  constructor(aliases: readonly string[], response: ReceivedResponse, start: number, end: number) {
+    super(response, start, end);
+    this.#aliases = aliases;
+  }
+
+  override get aliases(): readonly string[] {
+    return this.#aliases;
   }
 }
 

@@ -112,17 +112,17 @@ export async function createChosenWorld(): Promise<ChosenWorld> {
     },
     connections: (vip) =>
       Object.fromEntries(
-        [...portOf(vip).tiers.values()].flatMap(({ rows }) => rows).map(({ index, generation, desired }) => {
+        [...portOf(vip).tiers.values()].flatMap(({ rows }) => rows).map(({ uid, index, generation }) => {
           const word = datapath.maps!.endpointConnections.lookup(index);
           const count = word?.generation === generation ? word.active - workload.bound.NO_CONNECTIONS : 0;
-          return [desired.uid, count];
+          return [uid, count];
         }),
       ),
     indexes: (vip) =>
       Object.fromEntries(
         [...portOf(vip).tiers.values()].flatMap(({ rows }) => rows).map((
           row,
-        ) => [row.desired.uid, row.index]),
+        ) => [row.uid, row.index]),
       ),
     settle: () => datapath.settle(),
     words: (vip) => {

@@ -1,30 +1,35 @@
 /** Values of the mesh model for tests: everything that a test does not say has the default of a mesh file. */
 
-import type { Policy, Service, ServiceKey, Workload } from "../../src/mesh/mod.ts";
+import type { Policy, Service, ServiceKey, Workload, WorkloadTraits } from "../../src/mesh/mod.ts";
+
+/** What a test says of a workload, its traits among the rest. */
+export type WorkloadChange = Partial<Omit<Workload, "traits"> & WorkloadTraits>;
 
 /** A healthy workload with the address 10.0.0.1, a member of these services without port mappings of its own. */
 export function workload(
   uid: string,
   services: readonly ServiceKey[],
-  change: Partial<Workload> = {},
+  { addresses, status, capacity, services: mapped, ...traits }: WorkloadChange = {},
 ): Workload {
   return {
     uid,
-    namespace: "shop",
-    addresses: ["10.0.0.1"],
-    network: "",
-    node: "",
-    clusterId: "",
-    locality: { region: "", zone: "", subzone: "" },
-    status: "Healthy",
-    capacity: 1,
-    waypoint: null,
-    networkGateway: null,
-    protocol: "TCP",
-    networkMode: "Standard",
-    services: new Map(services.map((key) => [key, new Map()])),
-    authorizationPolicies: [],
-    ...change,
+    addresses: addresses ?? ["10.0.0.1"],
+    status: status ?? "Healthy",
+    capacity: capacity ?? 1,
+    services: mapped ?? new Map(services.map((key) => [key, new Map()])),
+    traits: {
+      namespace: "shop",
+      network: "",
+      node: "",
+      clusterId: "",
+      locality: { region: "", zone: "", subzone: "" },
+      waypoint: null,
+      networkGateway: null,
+      protocol: "TCP",
+      networkMode: "Standard",
+      authorizationPolicies: [],
+      ...traits,
+    },
   };
 }
 

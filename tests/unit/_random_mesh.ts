@@ -124,7 +124,7 @@ export function randomEdits(random: Random, { services, workloads }: FinalMesh):
     { removePolicies: ["never/was"] },
   ];
   const hereLast = new Set(
-    workloads.filter(({ node }) => node === thisNode).map(({ uid }) => uids.indexOf(uid)),
+    workloads.filter(({ traits }) => traits.node === thisNode).map(({ uid }) => uids.indexOf(uid)),
   );
   const isHere = (_: Story, i: number) => hereLast.has(i);
   const phases: readonly (readonly Story[])[] = oneOf(random, [

@@ -18,21 +18,22 @@ describe("the endpoint of an index", () => {
       )
     );
     assert.equal(rows.length, 5);
-    for (const { service, port, row: { index, generation, desired } } of rows) {
+    for (const { service, port, row } of rows) {
+      const { index, generation } = row;
       const found = locate.find(index, generation);
       assert.deepEqual(
         [found?.service, found?.port, found?.endpoint],
-        [service, port, endpointKey(desired)],
+        [service, port, endpointKey(row)],
       );
       assert.equal(locate.find(index, generation + 1), undefined);
-      assert.equal(locate.indexOf(service, asideKey(port, endpointKey(desired))), index);
+      assert.equal(locate.indexOf(service, asideKey(port, endpointKey(row))), index);
     }
     const { index, generation } = rows[0].row;
     await datapath.flush([[rows[0].service, undefined]]);
     state.flushes++;
     assert.equal(locate.find(index, generation), undefined);
     assert.equal(
-      locate.indexOf(rows[0].service, asideKey(rows[0].port, endpointKey(rows[0].row.desired))),
+      locate.indexOf(rows[0].service, asideKey(rows[0].port, endpointKey(rows[0].row))),
       undefined,
     );
     assert.notEqual(locate.find(rows[4].row.index, rows[4].row.generation), undefined);

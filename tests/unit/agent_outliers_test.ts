@@ -83,7 +83,7 @@ describe("an agent that hears of failed connects", () => {
     const { tiers } = datapath.applied.services.get(web)!.servicePorts.get(webPort)!;
     const rows = [...tiers.values()].flatMap(({ rows }) => rows);
     for (const uid of uids) {
-      const { index, generation } = rows.find(({ desired }) => desired.uid === uid)!;
+      const { index, generation } = rows.find((row) => row.uid === uid)!;
       told.push({ endpoint: index, generation, inARow: 5, failure: kernel.failure.FAILURE_TIMED_OUT });
     }
   }
@@ -139,7 +139,7 @@ describe("an agent that hears of failed connects", () => {
     const count = (uid: string) => outliers.earlier(web, asideKey(webPort, keyOf(uid)));
     const { index } = datapath.applied.services.get(web)!.servicePorts.get(webPort)!.tiers.values().next()
       .value!.rows.find(
-        ({ desired }) => desired.uid === "a",
+        ({ uid }) => uid === "a",
       )!;
     datapath.maps!.endpointHits.update(index, 12n);
     fail("a");

@@ -72,20 +72,22 @@ describe("a workload of the mesh file", () => {
   it("has these defaults", () => {
     assert.deepEqual(workload({ uid: undefined }), {
       uid: "",
-      namespace: "n",
       addresses: ["10.0.0.1"],
-      network: "",
-      node: "",
-      clusterId: "",
-      locality: { region: "", zone: "", subzone: "" },
       status: "Healthy",
       capacity: 1,
-      waypoint: null,
-      networkGateway: null,
-      protocol: "TCP",
-      networkMode: "Standard",
       services: new Map(),
-      authorizationPolicies: [],
+      traits: {
+        namespace: "n",
+        network: "",
+        node: "",
+        clusterId: "",
+        locality: { region: "", zone: "", subzone: "" },
+        waypoint: null,
+        networkGateway: null,
+        protocol: "TCP",
+        networkMode: "Standard",
+        authorizationPolicies: [],
+      },
     });
   });
 
@@ -119,20 +121,22 @@ describe("a workload of the mesh file", () => {
     };
     assert.deepEqual(workload(written), {
       uid: "c//Pod/n/w",
-      namespace: "n",
       addresses: ["10.0.0.1", "fd20::a1", "10.0.0.2"],
-      network: "net",
-      node: "node-1",
-      clusterId: "alpha",
-      locality: { region: "r", zone: "z", subzone: "" },
       status: "Unhealthy",
       capacity: 4294967295,
-      waypoint: { destination: "n/way.example", hboneMtlsPort: 0 },
-      networkGateway: { destination: "net/10.0.0.9", hboneMtlsPort: 15008 },
-      protocol: "HBONE",
-      networkMode: "HostNetwork",
       services: new Map([["n/h", new Map([[81, 0]])], ["/other", new Map()], ["a/b/c", new Map()]]),
-      authorizationPolicies: ["n/p", "n/q"],
+      traits: {
+        namespace: "n",
+        network: "net",
+        node: "node-1",
+        clusterId: "alpha",
+        locality: { region: "r", zone: "z", subzone: "" },
+        waypoint: { destination: "n/way.example", hboneMtlsPort: 0 },
+        networkGateway: { destination: "net/10.0.0.9", hboneMtlsPort: 15008 },
+        protocol: "HBONE",
+        networkMode: "HostNetwork",
+        authorizationPolicies: ["n/p", "n/q"],
+      },
     });
   });
 

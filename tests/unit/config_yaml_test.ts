@@ -203,7 +203,7 @@ describe("YAML out of proportion", () => {
     const rest = Array.from({ length: 2000 }, (_, i) => workload(i)).join("");
     const { mesh } = parseMesh(`workloads:\n${first}${rest}`, "mesh.yaml");
     assert.equal(mesh.workloads.length, 2001);
-    assert.deepEqual(mesh.workloads[2000].locality, { region: "r", zone: "z", subzone: "s" });
+    assert.deepEqual(mesh.workloads[2000].traits.locality, { region: "r", zone: "z", subzone: "s" });
     assert.deepEqual(mesh.workloads[2000].services, new Map([["n/h", new Map([[80, 1]])]]));
   });
 

@@ -11,7 +11,7 @@ import {
   type PortMap,
   type Workload,
 } from "../../src/mesh/mod.ts";
-import { service, workload } from "./_mesh.ts";
+import { service, workload, type WorkloadChange } from "./_mesh.ts";
 
 const web = "shop/web";
 const here: Place = { ...placeOn(""), locality: { region: "r", zone: "z", subzone: "" } };
@@ -19,7 +19,7 @@ const here: Place = { ...placeOn(""), locality: { region: "r", zone: "z", subzon
 function member(
   uid: string,
   zone: string,
-  change: Partial<Workload> = {},
+  change: WorkloadChange = {},
   ports: PortMap = new Map(),
 ): Workload {
   return workload(uid, [], {

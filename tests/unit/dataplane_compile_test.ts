@@ -10,7 +10,7 @@ import {
   type Service,
   type Workload,
 } from "../../src/mesh/mod.ts";
-import { service, workload } from "./_mesh.ts";
+import { service, workload, type WorkloadChange } from "./_mesh.ts";
 
 const web = "shop/web";
 const node = placeOn("");
@@ -42,7 +42,7 @@ function balanced(change: Partial<LoadBalancer>): Partial<Service> {
 }
 
 /** A member of shop/web with its own port mapping. */
-function member(uid: string, ports: [number, number][] = [], change: Partial<Workload> = {}): Workload {
+function member(uid: string, ports: [number, number][] = [], change: WorkloadChange = {}): Workload {
   return workload(uid, [], { services: new Map([[web, new Map(ports)]]), ...change });
 }
 

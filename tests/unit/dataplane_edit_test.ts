@@ -20,7 +20,7 @@ import {
 } from "../../src/mesh/mod.ts";
 import { createDatapathHost, type DatapathHost } from "./_datapath_host.ts";
 import { servedBy } from "./_kernel_state.ts";
-import { service, workload } from "./_mesh.ts";
+import { service, workload, type WorkloadChange } from "./_mesh.ts";
 
 const key = "shop/web";
 const near = { region: "r", zone: "near", subzone: "" };
@@ -33,7 +33,7 @@ const loadBalancer: LoadBalancer = {
 };
 
 /** Even numbers are near, odd ones far. */
-function member(n: number, change: Partial<Workload> = {}): Workload {
+function member(n: number, change: WorkloadChange = {}): Workload {
   const addresses = [`10.${n >> 16}.${n >> 8 & 0xff}.${n & 0xff}`];
   return workload(`w${n}`, [key], { addresses, locality: n % 2 ? far : near, ...change });
 }
@@ -218,14 +218,19 @@ describe("a change of one member", () => {
     const indexes = () => {
       const { tiers } = datapath.applied.services.get(key)!.servicePorts.get(`${key}|80|4`)!;
       const rows = [...tiers.values()].flatMap(({ rows }) => rows);
-      return new Map(rows.map(({ desired, index, generation }) => [desired.uid, `${index} ${generation}`]));
+      return new Map(rows.map(({ uid, index, generation }) => [uid, `${index} ${generation}`]));
     };
     let input = await start(many);
     const first = indexes();
     const edits: MeshEdit[] = [
       { upsertWorkloads: [member(5, { locality: near })] },
       { upsertWorkloads: [member(4, { locality: far })] },
-      { upsertWorkloads: many.filter((_, i) => i % 2 === 0).map((one) => ({ ...one, locality: far })) },
+      {
+        upsertWorkloads: many.filter((_, i) => i % 2 === 0).map((one) => ({
+          ...one,
+          traits: { ...one.traits, locality: far },
+        })),
+      },
     ];
     for (const edit of edits) {
       const next = edited(input, edit);
@@ -242,7 +247,7 @@ describe("a change of one member", () => {
     const indexes = () => {
       const { tiers } = datapath.applied.services.get(key)!.servicePorts.get(`${key}|80|4`)!;
       const rows = [...tiers.values()].flatMap(({ rows }) => rows);
-      return new Map(rows.map(({ desired, index, generation }) => [desired.uid, `${index} ${generation}`]));
+      return new Map(rows.map(({ uid, index, generation }) => [uid, `${index} ${generation}`]));
     };
     const { snapshot } = await start(many);
     await datapath.attach();

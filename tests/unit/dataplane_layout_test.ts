@@ -12,12 +12,7 @@ const leastRequest: Choice = { kind: "leastRequest", choices: 2 };
 function rowsOf(weights: readonly number[], first = 1): AppliedEndpoint[] {
   return weights.map((weight, i) => {
     const port = first + i;
-    const key = `10.0.0.1:${port}`;
-    return {
-      index: port,
-      generation: 1,
-      desired: { key, uid: key, address: "10.0.0.1", port, weight },
-    };
+    return { uid: `10.0.0.1:${port}`, address: "10.0.0.1", port, weight, index: port, generation: 1 };
   });
 }
 

@@ -8,7 +8,7 @@ import { type Change, createDatapathHost, type DatapathHost } from "./_datapath_
 import { desiredService } from "./_random_services.ts";
 
 function row(index: number): AppliedEndpoint {
-  return { desired: { uid: `${index}`, address: "10.0.0.1", port: 80, weight: 1 }, index, generation: 1 };
+  return { uid: `${index}`, address: "10.0.0.1", port: 80, weight: 1, index, generation: 1 };
 }
 
 function record(slot: number, indexes: readonly number[], capacity = 64): AppliedTier {

@@ -9,13 +9,13 @@ import { stepSize } from "../../src/host/mod.ts";
 import { placeOn } from "../../src/locality/mod.ts";
 import { editSnapshot, emptySnapshot, type Workload } from "../../src/mesh/mod.ts";
 import { createDatapathHost } from "./_datapath_host.ts";
-import { service, workload } from "./_mesh.ts";
+import { service, workload, type WorkloadChange } from "./_mesh.ts";
 
 const web = "shop/web";
 const place = placeOn("");
 const count = 20 * stepSize;
 
-function member(n: number, change: Partial<Workload> = {}): Workload {
+function member(n: number, change: WorkloadChange = {}): Workload {
   const address = `10.1.${n >> 8}.${n & 255}`;
   return workload(`pod-${n}`, [web], { addresses: [address], ...change });
 }

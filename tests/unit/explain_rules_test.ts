@@ -98,7 +98,7 @@ function answerOf(mesh: Mesh, place: Place, address: string, port: number): Answ
       ? workload.services.get(key)
       : undefined;
     const ports = own ?? written;
-    if (!ports || workload.network !== place.network) return [];
+    if (!ports || workload.traits.network !== place.network) return [];
     const family = familyOf(address);
     if (service.ipFamilies === "IPv4" && family === "IPv6") return [];
     const to = workload.addresses.find((one) => familyOf(one) === family);
@@ -106,7 +106,10 @@ function answerOf(mesh: Mesh, place: Place, address: string, port: number): Answ
     if (target === 0 && !ports.has(port)) return [];
     return [{ workload, to, targetPort: ports.get(port) ?? target }];
   });
-  const ranked = taking.map((one) => ({ ...one, by: countAndRank(place, routingPreferences, one.workload) }));
+  const ranked = taking.map((one) => ({
+    ...one,
+    by: countAndRank(place, routingPreferences, one.workload.traits),
+  }));
   const left = mode === "Strict" ? ranked.filter(({ by }) => by[0] === routingPreferences.length) : ranked;
   const highest = Math.max(...left.map(({ by }) => by[1]));
   const nearest = mode === "Standard" ? left : left.filter(({ by }) => by[1] === highest);
@@ -123,12 +126,12 @@ function answerOf(mesh: Mesh, place: Place, address: string, port: number): Answ
 /** 7: a workload's own address. */
 function direct({ workloads }: Mesh, { network }: Place, address: string, port: number): Answer {
   const all = workloads.filter((one) =>
-    one.network === network && one.networkMode === "Standard" && one.addresses.includes(address)
+    one.traits.network === network && one.traits.networkMode === "Standard" && one.addresses.includes(address)
   );
   const best = (some: Workload[], wins: (one: Workload) => boolean) =>
     some.some(wins) ? some.filter(wins) : some;
   const pods = best(all, ({ uid }) => uid.includes("//Pod/"));
-  const found = best(pods, ({ protocol }) => protocol === "HBONE").at(-1);
+  const found = best(pods, ({ traits }) => traits.protocol === "HBONE").at(-1);
   return found
     ? { outcome: "endpoints", service: null, endpoints: [`${found.uid} ${address}:${port} 1.000000000`] }
     : { outcome: "unknown", service: null, endpoints: [] };
@@ -141,11 +144,12 @@ function randomMesh(random: () => number): Mesh {
     const written = one.endpoints.map((endpoint, i) => ({ ...endpoint, workloadUid: uids[i] }));
     return { ...one, endpoints: written };
   });
-  const workloads = shuffled(random, uids).map((uid): Workload => ({
-    ...randomWorkload(random, uid),
-    networkMode: random() < 0.1 ? "HostNetwork" : "Standard",
-    protocol: random() < 0.3 ? "HBONE" : "TCP",
-  }));
+  const workloads = shuffled(random, uids).map((uid): Workload => {
+    const one = randomWorkload(random, uid);
+    const networkMode = random() < 0.1 ? "HostNetwork" : "Standard";
+    const protocol = random() < 0.3 ? "HBONE" : "TCP";
+    return { ...one, traits: { ...one.traits, networkMode, protocol } };
+  });
   return { services, workloads, policies: [] };
 }
 
@@ -161,7 +165,7 @@ describe("explain and the rules as they read", () => {
         ...[...vips, "10.97.1.1", "10.97.5.1", "10.98.0.1", "fd97::1"],
         ...mesh.workloads.slice(0, 3).flatMap((one) => one.addresses),
       ];
-      for (const { network, locality, node, clusterId } of mesh.workloads.slice(0, 5)) {
+      for (const { traits: { network, locality, node, clusterId } } of mesh.workloads.slice(0, 5)) {
         const place = { network, locality, node, clusterId };
         for (const address of addresses) {
           for (const port of [80, 443, 9]) {

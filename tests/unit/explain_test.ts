@@ -9,8 +9,9 @@ import {
   replaceMesh,
   type Service,
   type Workload,
+  type WorkloadTraits,
 } from "../../src/mesh/mod.ts";
-import { service, workload } from "./_mesh.ts";
+import { service, workload, type WorkloadChange } from "./_mesh.ts";
 
 const web = "shop/web";
 const vip = "10.96.0.1";
@@ -19,12 +20,12 @@ const waypoint = { destination: "shop/waypoint", hboneMtlsPort: 15008 };
 /** A node in region r, zone z. */
 const here: Place = { ...placeOn(""), locality: { region: "r", zone: "z", subzone: "" }, node: "n1" };
 
-function near(zone: string, change: Partial<Workload> = {}): Partial<Workload> {
+function near(zone: string, change: WorkloadChange = {}): WorkloadChange {
   return { locality: { region: "r", zone, subzone: "" }, ...change };
 }
 
 /** A member of shop/web with an address that ends on a number. */
-function member(uid: string, number: number, change: Partial<Workload> = {}): Workload {
+function member(uid: string, number: number, change: WorkloadChange = {}): Workload {
   return workload(uid, [web], { addresses: [`10.0.0.${number}`], ...change });
 }
 
@@ -367,7 +368,7 @@ describe("explain: a workload's own address", () => {
   describe("of several workloads with one address", () => {
     const cases: {
       why: string;
-      workloads: [uid: string, protocol: Workload["protocol"]][];
+      workloads: [uid: string, protocol: WorkloadTraits["protocol"]][];
       whose: string;
     }[] = [
       { why: "the last", workloads: [["a", "TCP"], ["b", "TCP"]], whose: "b" },

@@ -2,7 +2,7 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { createNodeFinder, type NodeOptions } from "../../src/locality/mod.ts";
 import { editSnapshot, emptySnapshot, type Snapshot, type Workload } from "../../src/mesh/mod.ts";
-import { workload } from "./_mesh.ts";
+import { workload, type WorkloadChange } from "./_mesh.ts";
 import { randomFrom } from "./_random.ts";
 
 const untold: NodeOptions = {
@@ -16,7 +16,7 @@ const untold: NodeOptions = {
 const nowhere = { region: "", zone: "", subzone: "" };
 
 /** A workload on a node; `locality` is `region/zone/subzone`. */
-function on(node: string, uid: string, locality: string, change: Partial<Workload> = {}): Workload {
+function on(node: string, uid: string, locality: string, change: WorkloadChange = {}): Workload {
   const [region, zone, subzone] = locality.split("/");
   return workload(uid, [], { node, locality: { region, zone, subzone }, ...change });
 }

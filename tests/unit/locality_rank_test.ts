@@ -2,9 +2,8 @@
 
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { type Place, placeOf, placeOn, rankOf } from "../../src/locality/mod.ts";
+import { type Place, placeOn, rankOf } from "../../src/locality/mod.ts";
 import type { Scope } from "../../src/mesh/mod.ts";
-import { workload } from "./_mesh.ts";
 
 /** A place in a few words: network, region, zone, subzone, node, cluster. */
 function at(text: string): Place {
@@ -168,11 +167,8 @@ describe("rankOf", () => {
   });
 });
 
-describe("placeOf and placeOn", () => {
-  it("say where a workload is, and nothing but a network", () => {
-    const locality = { region: "r", zone: "z", subzone: "s" };
-    const one = workload("w", [], { network: "n", node: "h", clusterId: "c", locality });
-    assert.deepEqual(placeOf(one), { network: "n", node: "h", clusterId: "c", locality });
+describe("placeOn", () => {
+  it("says nothing but a network", () => {
     assert.deepEqual(placeOn("n"), at("n/////"));
   });
 });

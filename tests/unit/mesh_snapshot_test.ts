@@ -15,7 +15,7 @@ import {
   vipKey,
   type Workload,
 } from "../../src/mesh/mod.ts";
-import { policy, service, workload } from "./_mesh.ts";
+import { policy, service, workload, type WorkloadChange } from "./_mesh.ts";
 import { randomEdit, randomFrom, shuffledMesh } from "./_random.ts";
 
 function meshOf(workloads: Workload[], services: Service[], policies: Policy[] = []): Mesh {
@@ -155,7 +155,7 @@ describe("replaceMesh", () => {
     const locality = { region: "r", zone: "z", subzone: "s" };
     const told = () => ["a", "b", "c"].map((uid) => workload(uid, [web], { locality: { ...locality } }));
     const [a, b, c] = told();
-    const shared = { locality: a.locality, services: a.services };
+    const shared = { traits: a.traits, services: a.services };
     let snapshot = editSnapshot(emptySnapshot(), {
       upsertWorkloads: [a, { ...b, ...shared }, { ...c, ...shared }],
     });
@@ -168,13 +168,26 @@ describe("replaceMesh", () => {
     const now = [...snapshot.workloads.values()];
     assert.deepEqual(now.map(({ addresses }) => addresses), [["10.0.0.10"], ["10.0.0.10"], ["10.0.0.10"]]);
     assert.equal(new Set(now.map((each) => each.services)).size, 1);
-    assert.equal(new Set(now.map((each) => each.locality)).size, 1);
+    assert.equal(new Set(now.map((each) => each.traits)).size, 1);
     assertIndexes(snapshot);
+  });
+
+  it("keeps the parts of changed traits that say the same", () => {
+    const told = (node: string) =>
+      workload("a", [web], { node, locality: { ...locality }, waypoint: { ...waypoint } });
+    const locality = { region: "r", zone: "z", subzone: "s" };
+    const waypoint = { destination: "/10.0.0.9", hboneMtlsPort: 15008 };
+    const before = editSnapshot(emptySnapshot(), { upsertWorkloads: [told("n1")] }).workloads.get("a")!;
+    const snapshot = editSnapshot(emptySnapshot(), { upsertWorkloads: [before] });
+    const { traits } = editSnapshot(snapshot, { upsertWorkloads: [told("n2")] }).workloads.get("a")!;
+    assert.deepEqual(traits, { ...before.traits, node: "n2" });
+    assert.equal(traits.locality, before.traits.locality);
+    assert.equal(traits.waypoint, before.traits.waypoint);
   });
 
   it("notices a difference in every field", () => {
     const base = workload("w1", [web]);
-    const differing: Partial<Workload>[] = [
+    const differing: WorkloadChange[] = [
       { addresses: ["10.0.0.1", "10.0.0.2"] },
       { locality: { region: "", zone: "a", subzone: "" } },
       { services: new Map([[web, new Map([[80, 8081]])]]) },
@@ -185,9 +198,10 @@ describe("replaceMesh", () => {
     ];
     const before = replaceMesh(emptySnapshot(), meshOf([base], []));
     for (const change of differing) {
-      const after = replaceMesh(before, meshOf([{ ...base, ...change }], []));
+      const changed = workload("w1", [web], change);
+      const after = replaceMesh(before, meshOf([changed], []));
       assert.notEqual(after, before, JSON.stringify(change));
-      assert.deepEqual(after.workloads.get("w1"), { ...base, ...change });
+      assert.deepEqual(after.workloads.get("w1"), changed);
     }
   });
 

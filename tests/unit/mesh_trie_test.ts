@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { insertLeaf, type Node, removeLeaf } from "../../src/mesh/_trie.ts";
+import { insertLeaf, Leaf, type Node, removeLeaf } from "../../src/mesh/_trie.ts";
 import { hashText } from "../../src/mesh/mod.ts";
 import { randomFrom } from "./_random.ts";
 
@@ -17,7 +17,7 @@ type Hash = (key: string) => number;
 function trieOf(keys: Iterable<string>, hashOf: Hash): Node<number> | null {
   const edit = { size: 0 };
   let root: Node<number> | null = null;
-  for (const key of keys) root = insertLeaf(root, { kind: "leaf", hash: hashOf(key), key, value: 0 }, edit);
+  for (const key of keys) root = insertLeaf(root, new Leaf(hashOf(key), key, 0), edit);
   return root;
 }
 
@@ -39,7 +39,7 @@ describe("a trie", () => {
         const edit = { size };
         if (random() < 0.5) {
           keys.add(key);
-          root = insertLeaf(root, { kind: "leaf", hash, key, value: 0 }, edit);
+          root = insertLeaf(root, new Leaf(hash, key, 0), edit);
         } else {
           keys.delete(key);
           root = root && removeLeaf(root, hash, key, edit);

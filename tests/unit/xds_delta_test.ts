@@ -158,7 +158,7 @@ describe("xds delta: responses", () => {
       removed_resources: ["b"],
     });
     assert.deepEqual(workloads(protocol), ["a"]);
-    assert.equal(protocol.mesh.workloads.get("a")?.node, "n2");
+    assert.equal(protocol.mesh.workloads.get("a")?.traits.node, "n2");
     assert.notEqual(protocol.mesh, before);
   });
 
@@ -194,7 +194,7 @@ describe("xds delta: responses", () => {
       resources: [workloadResource("a", { node: "n2" })],
       removed_resources: ["a"],
     });
-    assert.equal(protocol.mesh.workloads.get("a")?.node, "n2");
+    assert.equal(protocol.mesh.workloads.get("a")?.traits.node, "n2");
   });
 
   it("of a type remove resources of that type only", async () => {
@@ -290,7 +290,7 @@ describe("xds delta: a resource that is refused", () => {
     open(protocol);
     await accepted(protocol, { resources: [workloadResource("bad", { node: "n1" })] });
     await answerTo(protocol, { resources: [bad] });
-    assert.equal(protocol.mesh.workloads.get("bad")?.node, "n1");
+    assert.equal(protocol.mesh.workloads.get("bad")?.traits.node, "n1");
     const { workloads: shown, meta } = await resourcesOf(protocol) as never as {
       workloads: Record<string, { node: string }>;
       meta: { workloads: Record<string, { version: string }> };

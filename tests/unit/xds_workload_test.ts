@@ -46,21 +46,42 @@ describe("xds workload: workloads", () => {
   it("have defaults where the API says nothing", async () => {
     assert.deepEqual(await workload({ name: "", namespace: "", addresses: [] }), {
       uid: "w",
-      namespace: "",
       addresses: [],
-      network: "",
-      node: "",
-      clusterId: "",
-      locality: { region: "", zone: "", subzone: "" },
       status: "Healthy",
       capacity: 1,
-      waypoint: null,
-      networkGateway: null,
-      protocol: "TCP",
-      networkMode: "Standard",
       services: new Map(),
-      authorizationPolicies: [],
+      traits: {
+        namespace: "",
+        network: "",
+        node: "",
+        clusterId: "",
+        locality: { region: "", zone: "", subzone: "" },
+        waypoint: null,
+        networkGateway: null,
+        protocol: "TCP",
+        networkMode: "Standard",
+        authorizationPolicies: [],
+      },
     });
+  });
+
+  it("of one response share what they have alike, and nothing else", async () => {
+    const protocol = createWorkloadProtocol(node);
+    protocol.open(new Date());
+    const said = { node: "n1", locality: { region: "r", zone: "z", subzone: "" } };
+    const resources = [
+      workloadResource("a", { ...said, addresses: [ip4] }),
+      workloadResource("b", { ...said, network_mode: 1 }),
+      workloadResource("c", { ...said, addresses: [ip6], status: 1 }),
+    ];
+    await protocol.receive(
+      deltaResponseType.encode({ type_url: addressUrl, nonce: "n", resources }),
+      new Date(),
+    );
+    const [a, b, c] = ["a", "b", "c"].map((uid) => protocol.mesh.workloads.get(uid)!);
+    assert.equal(a.traits, c.traits);
+    assert.deepEqual(b.traits, { ...a.traits, networkMode: "HostNetwork" });
+    assert.deepEqual([a.status, c.status, b.addresses], ["Healthy", "Unhealthy", []]);
   });
 
   it("have all that the mesh knows of them", async () => {
@@ -91,20 +112,22 @@ describe("xds workload: workloads", () => {
       }),
       {
         uid: "w",
-        namespace: "shop",
         addresses: ["10.5.7.9", "fd00::a", "10.5.7.9"],
-        network: "net",
-        node: "n1",
-        clusterId: "c1",
-        locality: { region: "r", zone: "z", subzone: "s" },
         status: "Unhealthy",
         capacity: 7,
-        waypoint: { destination: "shop/way.test", hboneMtlsPort: 15008 },
-        networkGateway: { destination: "n2/fd00::a", hboneMtlsPort: 15009 },
-        protocol: "HBONE",
-        networkMode: "HostNetwork",
         services: new Map([["shop/web.test", new Map([[80, 8080]])], ["shop/none.test", new Map()]]),
-        authorizationPolicies: ["shop/p"],
+        traits: {
+          namespace: "shop",
+          network: "net",
+          node: "n1",
+          clusterId: "c1",
+          locality: { region: "r", zone: "z", subzone: "s" },
+          waypoint: { destination: "shop/way.test", hboneMtlsPort: 15008 },
+          networkGateway: { destination: "n2/fd00::a", hboneMtlsPort: 15009 },
+          protocol: "HBONE",
+          networkMode: "HostNetwork",
+          authorizationPolicies: ["shop/p"],
+        },
       } satisfies Workload,
     );
   });
@@ -115,7 +138,11 @@ describe("xds workload: workloads", () => {
 
   it("may say what a newer API has: what is not known to be healthy is not", async () => {
     const odd = await workload({ status: 9, tunnel_protocol: 9, network_mode: 9, workload_type: 9 });
-    assert.deepEqual([odd.status, odd.protocol, odd.networkMode], ["Unhealthy", "TCP", "Standard"]);
+    assert.deepEqual([odd.status, odd.traits.protocol, odd.traits.networkMode], [
+      "Unhealthy",
+      "TCP",
+      "Standard",
+    ]);
     const { json } = await received(workloadResource("w", { workload_type: 9 }));
     assert.equal((json.workloads as Record<string, { workloadType: string }>).w.workloadType, "9");
   });

@@ -51,14 +51,14 @@ function commitPort({ port, mapped, ranks, tiers }: PortCommit): void {
 function commitRows({ rows, positions }: AppliedTier, edit: RowsEdit<AppliedEndpoint>): void {
   // What moves is written to its new place after it has been taken out of the old one.
   for (let position = edit.length; position < rows.length; position++) {
-    positions?.delete(endpointKey(rows[position].desired));
+    positions?.delete(endpointKey(rows[position]));
   }
   for (const position of edit.rows.keys()) {
-    if (position < rows.length) positions?.delete(endpointKey(rows[position].desired));
+    if (position < rows.length) positions?.delete(endpointKey(rows[position]));
   }
   rows.length = Math.min(rows.length, edit.length);
   for (const [position, row] of edit.rows) {
     rows[position] = row;
-    positions?.set(endpointKey(row.desired), position);
+    positions?.set(endpointKey(row), position);
   }
 }

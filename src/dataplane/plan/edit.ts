@@ -17,7 +17,7 @@ import {
 } from "../desired.ts";
 import type { PortCommit, TierCommit } from "./commit.ts";
 import type { Draft } from "./draft.ts";
-import { newEndpoint, retire } from "./endpoints.ts";
+import { newEndpoint, placedAt, retire } from "./endpoints.ts";
 import { editRows, withRows } from "./rows.ts";
 import { headOf } from "./layout.ts";
 import { limitIdOf } from "./limits.ts";
@@ -71,7 +71,7 @@ function staysList({ tiers, choice }: AppliedServicePort, { rank, come }: TierEd
   if (choice.kind === "ringHash" || choice.kind === "maglev") return false;
   const tier = tiers.get(rank);
   const weights = new Set([...come.values()].map(({ weight }) => weight));
-  if (tier && come.size > 0) weights.add(tier.rows[0].desired.weight);
+  if (tier && come.size > 0) weights.add(tier.rows[0].weight);
   return (tier?.layout ?? "list") === "list" && weights.size <= 1;
 }
 
@@ -141,7 +141,7 @@ function planTierEdit(
   const tier = port.tiers.get(rank);
   const added = [...come.values()].map((desired) => {
     const row = moved.get(endpointKey(desired));
-    return row ? { ...row, desired } : newEndpoint(draft, desired);
+    return row ? placedAt(row, desired) : newEndpoint(draft, desired);
   });
   if (!tier) return { rank, tier: planTier(draft, null, added, port.choice, isLeft), rows: undefined };
   const positions = positionsOf(tier);
@@ -163,6 +163,6 @@ function endpointsOf(ranked: readonly RankedEndpoint[], rank: number): Map<strin
 }
 
 function positionsOf(tier: AppliedTier): ReadonlyMap<string, number> {
-  tier.positions ??= new Map(tier.rows.map((row, position) => [endpointKey(row.desired), position]));
+  tier.positions ??= new Map(tier.rows.map((row, position) => [endpointKey(row), position]));
   return tier.positions;
 }

@@ -42,7 +42,7 @@ export function* placeEndpoints(
       seen.add(row.index);
       if (seen.size % stepSize === 0) yield;
       // What was found in the kernel has no uid: it is known by its address.
-      const key = "desired" in row ? endpointKey(row.desired) : placeText(row);
+      const key = "uid" in row ? endpointKey(row) : placeText(row);
       const same = byKey.get(key);
       if (same) same.push(row);
       else byKey.set(key, [row]);
@@ -55,7 +55,7 @@ export function* placeEndpoints(
         takeLoose(draft, endpoint);
     if (!row) return newEndpoint(draft, endpoint);
     if (draft.found) draft.kept.add(row.index);
-    return { desired: endpoint, index: row.index, generation: row.generation };
+    return placedAt(row, endpoint);
   };
   const placed: AppliedEndpoint[][] = [];
   for (const tier of desired) placed.push(yield* mapInSteps(tier, place));
@@ -68,10 +68,18 @@ export function* placeEndpoints(
   return placed;
 }
 
+/** An endpoint in this place of map `endpoints`. */
+export function placedAt(
+  { index, generation }: Pick<AppliedEndpoint, "index" | "generation">,
+  { uid, address, port, weight }: DesiredEndpoint,
+): AppliedEndpoint {
+  return { uid, address, port, weight, index, generation };
+}
+
 /** Takes an index for an endpoint that the kernel does not hold. */
 export function newEndpoint(draft: Draft, desired: DesiredEndpoint): AppliedEndpoint {
   const index = take(draft.applied.endpointIndexes, draft.taken.indexes);
-  const placed = { desired, index, generation: nextGeneration(draft.applied, index) };
+  const placed = placedAt({ index, generation: nextGeneration(draft.applied, index) }, desired);
   draft.endpoints.push(placed);
   return placed;
 }
@@ -93,9 +101,8 @@ export function kernelEndpoint(
   row: PreviousRow,
   usable: boolean,
 ): readonly [index: number, endpoint: workload.Endpoint] {
-  const { address, port } = "desired" in row ? row.desired : row;
   const flags = usable ? workload.endpointFlag.ENDPOINT_USABLE : 0;
-  const { index, generation } = row;
+  const { index, generation, address, port } = row;
   return [index, { address: addressToBytes(address), port, flags, generation }];
 }
 

@@ -13,7 +13,7 @@ type Entries = workload.RecordEntry[];
 export function layoutOf(rows: Rows, choice: Choice): Layout {
   if (rows.length <= 1) return "list";
   if (choice.kind === "ringHash" || choice.kind === "maglev") return "table";
-  if (rows.every((row) => row.desired.weight === rows[0].desired.weight)) return "list";
+  if (rows.every((row) => row.weight === rows[0].weight)) return "list";
   return choice.kind === "leastRequest" ? "alias with weights" : "alias";
 }
 
@@ -31,12 +31,12 @@ export function listEntry({ index }: { readonly index: number }): workload.Recor
 }
 
 function aliasEntries(rows: Rows, withWeights: boolean): Entries {
-  const { threshold, alias } = buildAliasTable(rows.map(({ desired }) => desired.weight));
+  const { threshold, alias } = buildAliasTable(rows.map(({ weight }) => weight));
   const entries = rows.flatMap(({ index }, i) => [
     { threshold: threshold[i], endpoint: index },
     { threshold: alias[i], endpoint: rows[alias[i]].index },
   ]);
-  const weights = rows.map(({ index, desired }) => ({ threshold: desired.weight, endpoint: index }));
+  const weights = rows.map(({ index, weight }) => ({ threshold: weight, endpoint: index }));
   return withWeights ? entries.concat(weights) : entries;
 }
 
@@ -47,7 +47,7 @@ interface KeyedEndpoint extends AppliedEndpoint {
 
 /** Clients keep their endpoints when an agent is started again, and when another one puts the endpoints in another order. */
 function inOrder(rows: Rows): readonly KeyedEndpoint[] {
-  const keyed = rows.map((row) => ({ ...row, key: endpointKey(row.desired) }));
+  const keyed = rows.map((row) => ({ ...row, key: endpointKey(row) }));
   return keyed.sort((a, b) => a.key < b.key ? -1 : 1);
 }
 
@@ -56,13 +56,13 @@ function inOrder(rows: Rows): readonly KeyedEndpoint[] {
  * points, and there are at least `minimumSize` of them if `maximumSize` allows.
  */
 function ringEntries(rows: Rows, minimumSize: number, maximumSize: number): Entries {
-  const total = rows.reduce((sum, { desired }) => sum + desired.weight, 0);
-  const least = rows.reduce((least, { desired }) => Math.min(least, desired.weight), Infinity);
+  const total = rows.reduce((sum, { weight }) => sum + weight, 0);
+  const least = rows.reduce((least, { weight }) => Math.min(least, weight), Infinity);
   const size = Math.min(Math.ceil(least / total * minimumSize) / (least / total), maximumSize);
   const entries: Entries = [];
   let weights = 0;
-  for (const { index, key, desired } of inOrder(rows)) {
-    weights += desired.weight;
+  for (const { index, key, weight } of inOrder(rows)) {
+    weights += weight;
     const end = size * weights / total;
     for (let i = 0; entries.length < end; i++) {
       entries.push({ threshold: hashText(`${key}|${i}`) >>> 0, endpoint: index });
@@ -80,8 +80,8 @@ function ringEntries(rows: Rows, minimumSize: number, maximumSize: number): Entr
  * @param size a prime number
  */
 function maglevEntries(rows: Rows, size: number): Entries {
-  const heaviest = rows.reduce((most, { desired }) => Math.max(most, desired.weight), 0);
-  const takers = inOrder(rows).map(({ index, key, desired: { weight } }) => ({
+  const heaviest = rows.reduce((most, { weight }) => Math.max(most, weight), 0);
+  const takers = inOrder(rows).map(({ index, key, weight }) => ({
     index,
     weight,
     // How much weight it must have gathered for its next turn.

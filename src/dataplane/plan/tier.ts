@@ -76,14 +76,20 @@ export function planTier(
     : keepWhole(previous, rows, choice);
   if (kept) return kept;
   if (previous) draft.released.slots.push(previous.slot);
-  const entries = entriesOf(rows, choice);
-  const { slot, capacity } = previous
-    ? draft.pool.grow(previous.slot, entries.length)
-    : draft.pool.acquire(entries.length);
+  const own = [...rows];
+  const entries = layout === "list" ? undefined : entriesOf(own, choice);
+  const length = entries?.length ?? own.length;
+  const { slot, capacity } = previous ? draft.pool.grow(previous.slot, length) : draft.pool.acquire(length);
   draft.taken.slots.push(slot);
-  draft.records.push({ slot, entries });
-  const table = layout === "table" ? { choice, length: entries.length } : null;
-  return { slot, capacity, layout, table, rows: [...rows] };
+  // Those of a list are made when they are written: of a whole mesh they would be many.
+  draft.records.push({
+    slot,
+    get entries() {
+      return entries ?? own.map(listEntry);
+    },
+  });
+  const table = layout === "table" ? { choice, length } : null;
+  return { slot, capacity, layout, table, rows: own };
 }
 
 /** The tier as it is, where what is made of all rows would come out the same; else it has to be built anew. */
@@ -106,9 +112,7 @@ function keepWhole(
   }
   if (previous.table && !sameContents(previous.table.choice, choice)) return undefined;
   const same = previous.rows.length === rows.length &&
-    rows.every((row, i) =>
-      previous.rows[i].index === row.index && previous.rows[i].desired.weight === row.desired.weight
-    );
+    rows.every((row, i) => previous.rows[i].index === row.index && previous.rows[i].weight === row.weight);
   return same ? keep(previous.table?.length ?? rows.length) : undefined;
 }
 

@@ -129,10 +129,10 @@ export function createWorkloadProtocol(node: Partial<Node>): Protocol {
       ];
     },
     get extras() {
-      const aliased = [...delta.held(addressUrl).values()].filter((resource) => resource.aliases.length > 0);
+      const aliased = [...delta.held(addressUrl)].filter(([, { aliases }]) => aliases.length > 0);
       return aliased.length === 0
         ? {}
-        : { aliases: Object.fromEntries(aliased.map((resource) => [resource.name, resource.aliases])) };
+        : { aliases: Object.fromEntries(aliased.map(([name, { aliases }]) => [name, aliases])) };
     },
     get types() {
       return delta.types;
@@ -163,8 +163,8 @@ function collection(
       for (const key of part().keys()) {
         const resource = held.get(key);
         if (resource === undefined) continue;
-        const { name, version, receivedAt } = resource;
-        yield { name, version, receivedAt, json: () => json(resource.value) };
+        const { version, receivedAt } = resource;
+        yield { name: key, version, receivedAt, json: () => json(resource.value) };
       }
     },
   };

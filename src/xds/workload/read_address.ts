@@ -4,7 +4,15 @@
  */
 
 import { Buffer } from "node:buffer";
-import type { GatewayAddress, Locality, PortMap, ServiceKey, Workload } from "../../mesh/mod.ts";
+import {
+  createTraitsSharing,
+  type GatewayAddress,
+  type Locality,
+  type PortMap,
+  type ServiceKey,
+  type Workload,
+  type WorkloadTraits,
+} from "../../mesh/mod.ts";
 import { createByteMemo, createFieldReader, type FieldVisitor } from "../proto/mod.ts";
 import { ResourceError } from "../resource_error.ts";
 import { gatewayOf } from "./gateway.ts";
@@ -30,6 +38,20 @@ const nowhere: Locality = { region: "", zone: "", subzone: "" };
 const nothing: readonly string[] = [];
 const noServices: ReadonlyMap<ServiceKey, PortMap> = new Map();
 
+/** What holds of a workload that says nothing. */
+const noTraits: WorkloadTraits = {
+  namespace: "",
+  network: "",
+  node: "",
+  clusterId: "",
+  locality: nowhere,
+  waypoint: null,
+  networkGateway: null,
+  protocol: "TCP",
+  networkMode: "Standard",
+  authorizationPolicies: nothing,
+};
+
 const inAddress = { workload: addressType.field("workload"), service: addressType.field("service") };
 
 const inWorkload = {
@@ -53,8 +75,7 @@ const inWorkload = {
 /** Reads one Address, which is in a range of the bytes. */
 export type AddressReader = (name: string, start: number, end: number) => Workload | ServiceMessage;
 
-/** The fields of a workload while they are being read. */
-type Draft = { -readonly [Field in keyof Workload]: Workload[Field] };
+type Mutable<T> = { -readonly [Field in keyof T]: T[Field] };
 
 /**
  * Makes a reader of Address messages within `bytes`, which is one response.
@@ -94,21 +115,25 @@ export function createAddressReader(bytes: Uint8Array): AddressReader {
     return new Map([[service, portMapOf(ports?.ports ?? [])]]);
   });
 
-  let draft: Draft;
+  const share = createTraitsSharing();
+
+  let draft: Mutable<Workload>;
+  /** Of every workload in turn. */
+  const traits: Mutable<WorkloadTraits> = { ...noTraits };
   let uidFrom: number;
   let uidTo: number;
   const workloadFields: FieldVisitor = {
     number: (field, value) => {
       if (field === inWorkload.status) draft.status = value === healthy ? "Healthy" : "Unhealthy";
-      else if (field === inWorkload.tunnelProtocol) draft.protocol = value === hbone ? "HBONE" : "TCP";
+      else if (field === inWorkload.tunnelProtocol) traits.protocol = value === hbone ? "HBONE" : "TCP";
       else if (field === inWorkload.networkMode) {
-        draft.networkMode = value === hostNetwork ? "HostNetwork" : "Standard";
+        traits.networkMode = value === hostNetwork ? "HostNetwork" : "Standard";
       }
     },
     range: (field, start, end) => {
       switch (field) {
         case inWorkload.namespace:
-          draft.namespace = sharedText(start, end);
+          traits.namespace = sharedText(start, end);
           break;
         case inWorkload.addresses:
           // Not push(): an array that grows keeps room for sixteen more.
@@ -117,22 +142,22 @@ export function createAddressReader(bytes: Uint8Array): AddressReader {
             : [...draft.addresses, ipText(part(start, end))];
           break;
         case inWorkload.network:
-          draft.network = sharedText(start, end);
+          traits.network = sharedText(start, end);
           break;
         case inWorkload.waypoint:
-          draft.waypoint = gateway(start, end);
+          traits.waypoint = gateway(start, end);
           break;
         case inWorkload.node:
-          draft.node = sharedText(start, end);
+          traits.node = sharedText(start, end);
           break;
         case inWorkload.authorizationPolicies:
-          draft.authorizationPolicies = [...draft.authorizationPolicies, sharedText(start, end)];
+          traits.authorizationPolicies = [...traits.authorizationPolicies, sharedText(start, end)];
           break;
         case inWorkload.clusterId:
-          draft.clusterId = sharedText(start, end);
+          traits.clusterId = sharedText(start, end);
           break;
         case inWorkload.networkGateway:
-          draft.networkGateway = gateway(start, end);
+          traits.networkGateway = gateway(start, end);
           break;
         case inWorkload.uid:
           [uidFrom, uidTo] = [start, end];
@@ -143,7 +168,7 @@ export function createAddressReader(bytes: Uint8Array): AddressReader {
             : new Map([...draft.services, ...membership(start, end)]);
           break;
         case inWorkload.locality:
-          draft.locality = locality(start, end);
+          traits.locality = locality(start, end);
           break;
         case inWorkload.capacity:
           draft.capacity = uint32Type.decode(part(start, end)).value;
@@ -153,27 +178,20 @@ export function createAddressReader(bytes: Uint8Array): AddressReader {
 
   function readWorkload(name: string, start: number, end: number): Workload {
     [uidFrom, uidTo] = [0, 0];
+    Object.assign(traits, noTraits);
     draft = {
       uid: name,
-      namespace: "",
       addresses: nothing,
-      network: "",
-      node: "",
-      clusterId: "",
-      locality: nowhere,
       status: "Healthy",
       capacity: 1,
-      waypoint: null,
-      networkGateway: null,
-      protocol: "TCP",
-      networkMode: "Standard",
       services: noServices,
-      authorizationPolicies: nothing,
+      traits: noTraits,
     };
     readFields(start, end, workloadFields);
     if (!isText(name, uidFrom, uidTo)) {
       throw new ResourceError(`its uid is "${text(uidFrom, uidTo)}", expected the resource's name`);
     }
+    draft.traits = share(traits);
     return draft;
   }
 
