@@ -71,7 +71,7 @@ describe("xds workload: workloads", () => {
     const said = { node: "n1", locality: { region: "r", zone: "z", subzone: "" } };
     const resources = [
       workloadResource("a", { ...said, addresses: [ip4] }),
-      workloadResource("b", { ...said, network_mode: 1 }),
+      workloadResource("b", { ...said, network_mode: 1, addresses: [ip6] }),
       workloadResource("c", { ...said, addresses: [ip6], status: 1 }),
     ];
     await protocol.receive(
@@ -81,7 +81,7 @@ describe("xds workload: workloads", () => {
     const [a, b, c] = ["a", "b", "c"].map((uid) => protocol.mesh.workloads.get(uid)!);
     assert.equal(a.traits, c.traits);
     assert.deepEqual(b.traits, { ...a.traits, networkMode: "HostNetwork" });
-    assert.deepEqual([a.status, c.status, b.addresses], ["Healthy", "Unhealthy", []]);
+    assert.deepEqual([a.status, c.status, b.addresses], ["Healthy", "Unhealthy", ["fd00::a"]]);
   });
 
   it("have all that the mesh knows of them", async () => {
