@@ -164,9 +164,12 @@ export async function runAgent(
     timers.push(setInterval(guard(watched.calmDown), calmEveryMs));
   }
 
+  const slices = shimSlices(shim);
   const controller = createController({
     datapath,
     node: (snapshot) => node.place(snapshot),
+    learn: (snapshot) => node.learn(snapshot),
+    slices,
     onFlush: (report, first) => {
       said(report, first);
       if (!attached) return begin().catch((error) => began.reject(error));
@@ -207,7 +210,7 @@ export async function runAgent(
       submit,
       signal,
       createDial(shim, (fd) => exempt(shim, datapath.sockets, fd)),
-      shimSlices(shim),
+      slices,
     );
     await Promise.race([ended, following, began.promise]);
     await Promise.race([ended, following]);

@@ -13,7 +13,7 @@ import {
   type ServiceKey,
   type Snapshot,
 } from "../mesh/mod.ts";
-import { nextTurn, type Steps } from "../host/mod.ts";
+import { inSlices, nextTurn, type Slices, type Steps, timedSlices } from "../host/mod.ts";
 import { compileInSteps, type CompileNode } from "./compile.ts";
 import { compileEdit, type CompileInput } from "./compile_edit.ts";
 import type { Datapath, FlushReport } from "./datapath.ts";
@@ -56,6 +56,10 @@ export interface ControllerOptions {
   readonly datapath: Pick<Datapath, "flush" | "reread" | "settle">;
   /** Where the node is, as a snapshot has it: the same object as long as it is the same place. */
   readonly node: (snapshot: Snapshot) => CompileNode;
+  /** Done bit by bit before `node` is asked about a snapshot, so that its answer does not take long. @default nothing */
+  readonly learn?: (snapshot: Snapshot) => Steps<void>;
+  /** @default {timedSlices} */
+  readonly slices?: Slices;
   /** Called after each flush, and waited for before the next; the first one finds nothing attached yet. */
   readonly onFlush: (report: FlushReport, first: boolean) => void | Promise<void>;
   /** Called after each flush that failed. `retryInMs` is missing where it is not tried again: the controller was stopped. */
@@ -78,7 +82,7 @@ function timeout(ms: number, action: () => void): () => void {
 }
 
 export function createController(options: ControllerOptions): Controller {
-  const { datapath, node, firstRetryMs = 1000, later = timeout } = options;
+  const { datapath, node, learn, slices = timedSlices, firstRetryMs = 1000, later = timeout } = options;
   let applied = emptySnapshot();
   let appliedPlace: CompileNode | undefined;
   let appliedAside: Aside = new Map();
@@ -142,6 +146,7 @@ export function createController(options: ControllerOptions): Controller {
       stateUnknown = true;
       firstFlushDone = false;
     }
+    if (learn) await inSlices(learn(target), slices());
     const place = node(target);
     const input = { snapshot: target, place, aside };
     const services = servicesToFlush(input);

@@ -5,7 +5,7 @@
  */
 
 import { closeFd, type Shim } from "../../ffi/mod.ts";
-import { finish, inSlices, type Steps } from "../host/mod.ts";
+import { finish, inSlices, type Pause, type Steps } from "../host/mod.ts";
 import type { ServiceKey } from "../mesh/mod.ts";
 import { createRecordPool, type RecordPool, takesRecords, type Watermarks } from "../records/mod.ts";
 import { type Applied, emptyApplied } from "./applied.ts";
@@ -335,7 +335,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
   }
 
   /** Moves to larger maps where this plan, or the spares that it asks for, need them. */
-  async function ensureRoom(plan: Plan): Promise<MeshSizes | undefined> {
+  async function ensureRoom(plan: Plan, pause: Pause): Promise<MeshSizes | undefined> {
     const needed = neededSizes(state.applied, state.pool, plan, state.found);
     const have = maps?.sizes ?? { endpointConnections: 1, ...options.sizes };
     ensureLimits();
@@ -354,7 +354,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
     // When all records change at once, the old slots are free only after a grace period.
     const sizes = sizesFor(have, { ...needed, records }, options.maxRecords, 2 * needed.records);
     if (!maps) {
-      maps = await createMeshMaps(shim, sizes);
+      maps = await createMeshMaps(shim, sizes, pause);
       return undefined;
     }
     if (sizes === have) {
@@ -401,7 +401,7 @@ export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
       const plan = await planFlush(state.applied, state.pool, changes, found, pause);
       let grownTo: MeshSizes | undefined;
       try {
-        grownTo = await ensureRoom(plan);
+        grownTo = await ensureRoom(plan, pause);
         await ensureRanges(plan);
       } catch (error) {
         abandonPlan(plan, state.applied, state.pool);

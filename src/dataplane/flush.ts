@@ -18,8 +18,8 @@ export class KernelStateUnknown extends Error {
   override readonly name = "KernelStateUnknown";
 }
 
-/** What is written before others have had their turn: some milliseconds' worth. */
-const entriesAtOnce = 2048;
+/** What is written before others have had their turn: some milliseconds' worth. A call writes no less, so that a thousand take one. */
+const entriesAtOnce = 1250;
 
 /** Where a flush writes. */
 export interface FlushTarget {
@@ -70,7 +70,7 @@ export async function flush(target: FlushTarget, plan: Plan): Promise<void> {
       // A UDP socket may have been given one before a later step failed.
       () => maps.endpoints.storeMany(plan.endpoints.map((row) => kernelEndpoint(row, false))),
     );
-    await pool.publish(plan.records);
+    await pool.publish(plan.records, pause);
     step(
       () => pool.write(plan.recordWrites.map((write) => write.after)),
       () =>
@@ -170,6 +170,7 @@ async function resetHits({ maps, applied, pause }: FlushTarget, plan: Plan): Pro
     await pause();
   }
   maps.refusals.updateMany(plan.taken.ids.map((id) => [id, 0n]));
+  await pause();
 }
 
 /** Of an index that had another endpoint before, sockets may remember that one, and look whether it is still there. */

@@ -222,11 +222,18 @@ async function createOne(
 export const unlistedId = 0;
 export const leaveId = 1;
 
-/** Creates the maps of a first generation, empty but for the reserved service ports. */
-export async function createMeshMaps(shim: Shim, sizes: MeshSizes): Promise<MeshMaps> {
+/**
+ * Creates the maps of a first generation, empty but for the reserved service ports.
+ *
+ * @param pause called between maps: the kernel takes milliseconds for a large one
+ */
+export async function createMeshMaps(shim: Shim, sizes: MeshSizes, pause: Pause): Promise<MeshMaps> {
   const fds = new Map<string, number>();
   try {
-    for (const name of workload.meshMaps) fds.set(name, await createOne(shim, name, sizes));
+    for (const name of workload.meshMaps) {
+      fds.set(name, await createOne(shim, name, sizes));
+      await pause();
+    }
   } catch (error) {
     for (const fd of fds.values()) closeFd(shim, fd);
     throw error;
@@ -301,6 +308,7 @@ export async function growMeshMaps(
     for (const [name, fd] of mapFds(old)) {
       // A second descriptor of the same map, so that each generation closes its own.
       fds.set(name, grown.has(name) ? await createOne(shim, name, sizes) : reopen(shim, fd, name));
+      await pause();
     }
     const maps = typed(shim, (name) => fds.get(name)!);
     if (grown.has("frontends")) {

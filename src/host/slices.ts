@@ -3,8 +3,9 @@
 /** How long one slice of work may take, in milliseconds. Well below the 50 ms that anything may wait for the event loop. */
 const sliceMs = 10;
 
-/** A rest that took longer, in milliseconds, was used: others had work to do, and may not be done with it. */
-const usedRestMs = 3;
+/** How long one may take while others have work to do, which is so for a while after a rest that was used; in milliseconds. */
+const shortSliceMs = 5;
+const attentiveMs = 50;
 
 /** How often to rest in a row: a request is accepted, read and answered. */
 const restsAtMost = 3;
@@ -21,6 +22,7 @@ export type Slices = () => Pause;
 /**
  * Makes slices.
  *
+ * @param usedRestMs a rest that took as long, in milliseconds, was used: others had work to do, and may not be done with it
  * @param rest resolves when everything that waits has had its turn. Not an immediate, nor a message, nor a promise: where one follows
  * the other Deno (2.9) looks for nothing that comes from outside (docs/benchmarks.md, "What was tried")
  * @example
@@ -34,25 +36,33 @@ export type Slices = () => Pause;
  */
 export function createSlices(
   rest: () => Promise<unknown>,
+  usedRestMs: number,
   now: () => number = () => performance.now(),
 ): Slices {
+  let attentiveUntil = -Infinity;
   const restUntilUnused = async () => {
     for (let rests = 0; rests < restsAtMost; rests++) {
       const began = now();
       await rest();
-      if (now() - began < usedRestMs) return;
+      const ended = now();
+      if (ended - began < usedRestMs) return;
+      attentiveUntil = ended + attentiveMs;
     }
   };
+  const endOfSlice = () => {
+    const begin = now();
+    return begin + (begin < attentiveUntil ? shortSliceMs : sliceMs);
+  };
   return () => {
-    let end = now() + sliceMs;
+    let end = endOfSlice();
     return () => {
       if (now() < end) return undefined;
       return restUntilUnused().then(() => {
-        end = now() + sliceMs;
+        end = endOfSlice();
       });
     };
   };
 }
 
 /** Slices with a timer of no time between them, which takes 2 ms. */
-export const timedSlices: Slices = createSlices(() => new Promise((resolve) => setTimeout(resolve, 0)));
+export const timedSlices: Slices = createSlices(() => new Promise((resolve) => setTimeout(resolve, 0)), 4);

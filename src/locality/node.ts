@@ -8,6 +8,7 @@ import {
   type Snapshot,
   type Workload,
 } from "../mesh/mod.ts";
+import { finish, type Steps, stepSize } from "../host/mod.ts";
 import type { Place } from "./rank.ts";
 
 /** What the node was told about itself; `undefined`: not told. */
@@ -24,6 +25,11 @@ export interface NodeOptions {
 export interface NodeFinder {
   /** The node's place as a snapshot has it: the same object as long as it is the same place. */
   place(snapshot: Snapshot): Place;
+  /**
+   * Goes through a first mesh bit by bit, so that asking for its place costs little afterwards. Needs not be done, nor be done to its
+   * end.
+   */
+  learn(snapshot: Snapshot): Steps<void>;
   /** Why the locality is not known, though workloads run on this node: they do not agree. */
   readonly warning: string | undefined;
 }
@@ -45,17 +51,28 @@ export function createNodeFinder(options: NodeOptions): NodeFinder {
   };
   /** The workloads of the snapshot that was asked about last, and those of them that run here, by uid. */
   let known = emptyMap<Workload>();
-  const here = new Map<string, Workload>();
+  let here = new Map<string, Workload>();
+  /** What `learn` has found has not been looked at yet. */
+  let learned = false;
   let warning: string | undefined;
+
+  /** Of a first mesh, which is all change, those that run here. */
+  function* findHere(workloads: PersistentMap<Workload>): Steps<Map<string, Workload>> {
+    const found = new Map<string, Workload>();
+    let looked = 0;
+    for (const workload of workloads.values()) {
+      if (workload.traits.node === node) found.set(workload.uid, workload);
+      if (++looked % stepSize === 0) yield;
+    }
+    return found;
+  }
 
   /** Costs what changed. @returns whether anything changed here */
   function follow(workloads: PersistentMap<Workload>): boolean {
-    let changed = false;
+    let changed = learned;
+    learned = false;
     if (known.size === 0) {
-      // The first mesh is all change.
-      workloads.forEach((workload, uid) => {
-        if (workload.traits.node === node) here.set(uid, workload);
-      });
+      here = finish(findHere(workloads));
       known = workloads;
       return here.size > 0;
     }
@@ -70,6 +87,13 @@ export function createNodeFinder(options: NodeOptions): NodeFinder {
   }
 
   return {
+    *learn({ workloads }) {
+      if (told || node === "" || known.size > 0) return;
+      const found = yield* findHere(workloads);
+      // Somebody may have asked for a place meanwhile.
+      if (known.size > 0) return;
+      [known, here, learned] = [workloads, found, true];
+    },
     place: (snapshot) => {
       if (told || node === "" || !follow(snapshot.workloads)) return place;
       const [first, other] = distinctLocalities(here.values());

@@ -6,7 +6,7 @@
  * placeholder's for good: that is how a new agent recognises it.
  */
 
-import type { Steps } from "../host/mod.ts";
+import type { Pause, Steps } from "../host/mod.ts";
 import {
   type ArrayOfMaps,
   check,
@@ -118,19 +118,21 @@ export interface NewRecord {
  * On an error some are published.
  *
  * @param threads how publishing waits (ArrayOfMaps.publish)
+ * @param pause called between records, of which a batch takes tens of milliseconds. @default never
  * @returns the inner maps' ids
  */
 export async function publishRecords(
   outer: ArrayOfMaps,
   records: readonly NewRecord[],
   threads: number,
+  pause: Pause = never,
 ): Promise<number[]> {
   // Three batches may be open at a time, where one will not do.
   const atOnce = records.length <= batchSize ? batchSize : Math.floor(batchSize / 3);
   const batches: Promise<number[]>[] = [];
   try {
     for (let start = 0; start < records.length; start += atOnce) {
-      const made = makeRecords(outer.shim, records.slice(start, start + atOnce));
+      const made = await makeRecords(outer.shim, records.slice(start, start + atOnce), pause);
       const published = publishMade(outer, made, threads);
       // It fails where it is waited for, below, not before.
       published.catch(() => {});
@@ -143,19 +145,27 @@ export async function publishRecords(
   return (await Promise.all(batches)).flat();
 }
 
+const never: Pause = () => undefined;
+
 /** A filled inner map that nothing refers to yet; the file descriptor is the owner's. */
 interface MadeRecord {
   readonly slot: number;
   readonly fd: number;
 }
 
-function makeRecords(shim: Shim, records: readonly NewRecord[]): MadeRecord[] {
+async function makeRecords(
+  shim: Shim,
+  records: readonly NewRecord[],
+  pause: Pause,
+): Promise<MadeRecord[]> {
   const made: MadeRecord[] = [];
   try {
     for (const { slot, capacity, entries } of records) {
       const fd = createInnerMap(shim, capacity);
       made.push({ slot, fd });
       fillInnerMap(shim, fd, entries);
+      const turn = pause();
+      if (turn) await turn;
     }
   } catch (error) {
     closeAll(shim, made);

@@ -11,6 +11,7 @@
  */
 
 import { type ArrayOfMaps, closeFd, KernelError, openMapById, type Shim, workload } from "../../ffi/mod.ts";
+import type { Pause } from "../host/mod.ts";
 import {
   createInnerMap,
   fillInnerMap,
@@ -273,7 +274,7 @@ export function createRecordPool(options: PoolOptions): RecordPool {
     return table.takeTop(sizeClass, count).map((slot) => ({ slot, capacity: table.content(slot).capacity }));
   }
 
-  async function publishPending(records: readonly RecordContent[]): Promise<void> {
+  async function publishPending(records: readonly RecordContent[], pause: Pause | undefined): Promise<void> {
     learnPlaceholder();
     const made = records.map((record): NewRecord => ({
       slot: record.slot,
@@ -288,7 +289,7 @@ export function createRecordPool(options: PoolOptions): RecordPool {
       evicted.delete(slot);
     };
     try {
-      const ids = await publishRecords(outer(), made, threads);
+      const ids = await publishRecords(outer(), made, threads, pause);
       made.forEach(({ slot, capacity }, i) => publishedAs(slot, { id: ids[i], capacity }));
     } catch (error) {
       // What was published is a record, the rest is not: whoever acquired them releases both.
@@ -345,7 +346,7 @@ export function createRecordPool(options: PoolOptions): RecordPool {
       expectRecord(slot, "grow");
       return acquire(length);
     },
-    publish: async (records) => {
+    publish: async (records, pause) => {
       borrowed = 0;
       const missing: RecordContent[] = [];
       for (const record of records) {
@@ -363,9 +364,11 @@ export function createRecordPool(options: PoolOptions): RecordPool {
           throw lost(record.slot);
         }
         counts.fromSpares++;
+        const turn = pause?.();
+        if (turn) await turn;
       }
       if (missing.length === 0) return;
-      await publishPending(missing);
+      await publishPending(missing, pause);
       counts.bursts++;
       counts.burstRecords += missing.length;
     },

@@ -1,6 +1,7 @@
 /** What a record pool is to those who use it. */
 
 import type { workload } from "../../ffi/mod.ts";
+import type { Pause } from "../host/mod.ts";
 import type { RecordEntries } from "./inner_map.ts";
 
 /** A place for a record: nothing names it yet. */
@@ -62,8 +63,12 @@ export interface RecordPool {
    * @throws {RecordError} where `slot` holds no record
    */
   grow(slot: number, length: number): Acquired;
-  /** Fills acquired places; those without an inner map get one, which waits for a grace period a batch. */
-  publish(records: readonly RecordContent[]): Promise<void>;
+  /**
+   * Fills acquired places; those without an inner map get one, which waits for a grace period a batch.
+   *
+   * @param pause called between records. @default never
+   */
+  publish(records: readonly RecordContent[], pause?: Pause): Promise<void>;
   /** Edits published records in place. @throws {RecordError} where the kernel has the record no more */
   write(records: readonly RecordWrite[]): void;
   /**

@@ -12,7 +12,7 @@ describe("slices", () => {
       now += 2.9;
       return Promise.resolve();
     };
-    const pause = createSlices(rest, () => now)();
+    const pause = createSlices(rest, 3, () => now)();
     now = 9.9;
     assert.equal(pause(), undefined);
     now = 10;
@@ -33,11 +33,39 @@ describe("slices", () => {
         now += lengths[rested++];
         return Promise.resolve();
       };
-      const pause = createSlices(rest, () => now)();
+      const pause = createSlices(rest, 3, () => now)();
       now = 10;
       await pause();
       assert.equal(rested, rests);
     }
+  });
+
+  it("are short for a while after a rest that others used", async () => {
+    let now = 0;
+    let restMs = 1;
+    const slices = createSlices(() => Promise.resolve(void (now += restMs)), 3, () => now);
+    const pause = slices();
+    /** Works until a slice ends, and rests. */
+    const lengthOfSlice = async () => {
+      for (const begin = now;; now += 0.5) {
+        const length = now - begin;
+        const turn = pause();
+        if (turn === undefined) continue;
+        await turn;
+        return length;
+      }
+    };
+    assert.equal(await lengthOfSlice(), 10);
+    restMs = 4;
+    assert.equal(await lengthOfSlice(), 10);
+    restMs = 1;
+    const used = now;
+    const lengths: number[] = [];
+    while (now < used + 100) lengths.push(await lengthOfSlice());
+    const short = lengths.filter((length) => length === 5).length;
+    assert.ok(short >= 8 && short <= 9, `${lengths}`);
+    assert.deepEqual(new Set(lengths.slice(0, short)), new Set([5]));
+    assert.deepEqual(new Set(lengths.slice(short)), new Set([10]));
   });
 
   it("leave the event loop to what comes from outside", async () => {

@@ -1,5 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import { finish } from "../../src/host/mod.ts";
 import { createNodeFinder, type NodeOptions } from "../../src/locality/mod.ts";
 import { editSnapshot, emptySnapshot, type Snapshot, type Workload } from "../../src/mesh/mod.ts";
 import { workload, type WorkloadChange } from "./_mesh.ts";
@@ -127,6 +128,29 @@ describe("where the node is", () => {
     assert.deepEqual(finder.place(left).locality, { region: "r", zone: "z", subzone: "s" });
   });
 
+  it("learns of a first mesh bit by bit, and knows it then", () => {
+    const elsewhere = Array.from({ length: 1000 }, (_, i) => on("n2", `w${i}`, "q/y/t"));
+    const finder = createNodeFinder(untold);
+    const large = mesh(on("n1", "a", "r/z/s"), ...elsewhere);
+    assert.ok([...finder.learn(large)].length >= 3);
+    assert.deepEqual([...finder.learn(large)], [], "there is nothing left to learn");
+    assert.deepEqual(finder.place(large).locality, { region: "r", zone: "z", subzone: "s" });
+    const moved = editSnapshot(large, { upsertWorkloads: [on("n1", "a", "r/x/s")] });
+    finish(finder.learn(moved));
+    assert.deepEqual(finder.place(moved).locality, { region: "r", zone: "x", subzone: "s" });
+  });
+
+  it("is asked while it learns: what it is asked about counts", () => {
+    const finder = createNodeFinder(untold);
+    const elsewhere = Array.from({ length: 1000 }, (_, i) => on("n2", `w${i}`, "q/y/t"));
+    const learning = finder.learn(mesh(on("n1", "a", "r/z/s"), ...elsewhere));
+    learning.next();
+    const newer = mesh(on("n1", "a", "r/x/s"), ...elsewhere);
+    assert.equal(finder.place(newer).locality.zone, "x");
+    finish(learning);
+    assert.equal(finder.place(newer).locality.zone, "x");
+  });
+
   for (let seed = 0; seed < 20; seed++) {
     it(`seed ${seed}: says of any snapshots in any order what one says that is asked about nothing else`, () => {
       const random = randomFrom(seed);
@@ -145,6 +169,7 @@ describe("where the node is", () => {
       for (let i = 0; i < 60; i++) {
         const snapshot = snapshots[Math.floor(random() * snapshots.length)];
         const fresh = createNodeFinder(untold);
+        if (random() < 0.3) finish(finder.learn(snapshot));
         assert.deepEqual(finder.place(snapshot), fresh.place(snapshot));
         assert.equal(finder.warning, fresh.warning);
       }

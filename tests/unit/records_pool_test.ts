@@ -285,6 +285,35 @@ describe("the record pool", () => {
       assertAgrees(world, new Set());
     });
 
+    it("lets others have their turn after each record, of a burst or in a spare", async () => {
+      world = await startPool(4096);
+      const { pool } = world;
+      let pauses = 0;
+      const pause = () => Promise.resolve(void pauses++);
+      const burst = records(1700, 2).map((entries) => ({ slot: pool.acquire(2).slot, entries }));
+      await pool.publish(burst, pause);
+      assert.equal(pauses, 1700);
+      await pool.growClass(classOf(2), 40);
+      const before = pool.counts.fromSpares;
+      await pool.publish(records(40, 2).map((entries) => ({ slot: pool.acquire(2).slot, entries })), pause);
+      assert.equal(pool.counts.fromSpares - before, 40);
+      assert.equal(pauses, 1740);
+    });
+
+    it("closes what it has made where a pause ends in the middle", async () => {
+      world = await startPool(4096);
+      const { kernel, pool } = world;
+      const places = records(40, 2).map((entries) => ({ slot: pool.acquire(2).slot, entries }));
+      const open = kernel.openFiles;
+      let pauses = 0;
+      const pause = () => ++pauses === 30 ? Promise.reject(new Error("ended")) : undefined;
+      await assert.rejects(pool.publish(places, pause), /ended/);
+      assert.equal(kernel.openFiles, open);
+      assert.equal(slotsWith(world, 2).length, 0);
+      pool.release(places.map(({ slot }) => slot));
+      assertAgrees(world, new Set());
+    });
+
     it("knows which of many batches came, and does not look slot by slot", async () => {
       world = await startPool(4096);
       const { kernel, pool } = world;
