@@ -1,7 +1,7 @@
 /** How fast what a control plane says is in the kernel: agent and control plane are processes of their own. */
 
 import { setImmediate } from "node:timers/promises";
-import { openShim } from "../ffi/mod.ts";
+import { openShim, type Shim } from "../ffi/mod.ts";
 import { cgroup2Mount, removeLeftoverCgroups, sleep } from "../src/host/mod.ts";
 import { addressToBytes } from "../src/mesh/mod.ts";
 import { type DeltaDiscoveryResponse, deltaResponseType, type Resource } from "../src/xds/proto/mod.ts";
@@ -12,6 +12,7 @@ import {
   workloadResource,
 } from "../tests/kit/workload_api.ts";
 import { removeLeftoverPins } from "./agent.ts";
+import { startAsking } from "./asked_agent.ts";
 import type { Benchmark, Figure } from "./figure.ts";
 import { type FollowedAgent, processUse, startFollowedAgent } from "./followed_agent.ts";
 import { addressOf, servicePort, targetPort, vipOf } from "./mesh.ts";
@@ -51,8 +52,13 @@ export const adsBenchmark: Benchmark = {
       );
       medians.push(median(latencies));
       figures.push(...changeFigures(services, latencies));
-      if (services === largest) figures.push(...await manyChanges(agent, services, quick ? 5 : 60, say));
+      if (services !== largest) continue;
+      const seconds = quick ? 5 : 60;
+      figures.push(...await manyChanges(agent, services, seconds, say));
+      figures.push(await memoryLater(agent, services, seconds, say));
+      figures.push(await waitsUnderChanges(agent, services, quick ? 5 : 20, say));
     }
+    figures.push(await waitsWhileCold(shim, largest, quick ? 1 : 3, say));
     figures.push({
       name: "one change: slowest median beside the fastest, of all sizes",
       value: Math.max(...medians) / Math.min(...medians),
@@ -164,10 +170,12 @@ export function endpointCounter(agent: FollowedAgent, service: number): () => nu
   return () => maps.services.lookup(maps.frontends.lookup(key)!.servicePort)!.tier.count;
 }
 
-/** Has one workload join service 1 or leave it. */
+/** Has one workload join service 1, which it is no member of at first, or leave it. */
 interface Probe {
   /** @returns milliseconds from the send to the kernel */
   next(): Promise<number>;
+  /** Has it leave if it has joined. */
+  end(): Promise<void>;
 }
 
 /** @param send sends a response */
@@ -175,7 +183,10 @@ function createProbe(agent: FollowedAgent, send: (response: Partial<DeltaDiscove
   const count = endpointCounter(agent, 1);
   const without = count();
   const more = workloadAt(2 ** 20, 1);
-  return {
+  const probe: Probe = {
+    end: async () => {
+      if (count() !== without) await probe.next();
+    },
     next: async () => {
       const before = count();
       const start = performance.now();
@@ -187,6 +198,7 @@ function createProbe(agent: FollowedAgent, send: (response: Partial<DeltaDiscove
       return performance.now() - start;
     },
   };
+  return probe;
 }
 
 async function neverCame({ status, pid }: FollowedAgent): Promise<Error> {
@@ -252,22 +264,39 @@ export function changeFigures(
   ];
 }
 
-/** 1,000 changes a second, each a workload that moves to another address; how far the kernel is behind. */
-async function manyChanges(
+const rate = `${perSecond} changes a second`;
+
+interface Changed {
+  /** How long the changes that were looked at took to be served, in milliseconds. */
+  readonly lags: readonly number[];
+  readonly changes: number;
+  readonly tookMs: number;
+  /** The agent's resident memory at most, looked at each second, in MiB. */
+  readonly mostMib: number;
+}
+
+/**
+ * 1,000 changes a second, each a workload that moves to another address.
+ *
+ * @param minute counts the calls: no workload moves to where it was
+ */
+async function change(
   agent: FollowedAgent,
   services: number,
   seconds: number,
-  say: (line: string) => void,
-): Promise<Figure[]> {
+  minute: number,
+): Promise<Changed> {
   const { stream, pid } = agent;
-  say(`${perSecond} changes a second for ${seconds} s`);
+  let mostMib = 0;
+  const looking = setInterval(() => mostMib = Math.max(mostMib, processUse(pid).mib), 1000);
+  using stack = new DisposableStack();
+  stack.defer(() => clearInterval(looking));
   let sent = 0;
   let answered = 0;
   const send = (response: Partial<DeltaDiscoveryResponse>) => {
     stream.sendDelta({ type_url: addressUrl, nonce: `m${sent++}`, ...response });
   };
   const probe = createProbe(agent, send);
-  const before = processUse(pid);
   const start = performance.now();
   const total = perSecond * seconds;
   const lags: number[] = [];
@@ -277,6 +306,7 @@ async function manyChanges(
       lags.push(await probe.next());
       await sleep(100);
     }
+    await probe.end();
   })();
   const answering = (async () => {
     while (changes < total || answered < sent) {
@@ -287,39 +317,125 @@ async function manyChanges(
   while (changes < total) {
     const due = Math.min(total, Math.floor((performance.now() - start) * perSecond / 1000));
     for (; changes < due; changes++) {
-      const n = changes * 7919 % (services * endpoints);
-      const moved = workloadAt(n, Math.floor(n / endpoints), (n + changes) % 2 ** 17);
-      send({ resources: [{ ...moved, version: `m${changes}` }] });
+      const number = minute * total + changes;
+      const n = number * 7919 % (services * endpoints);
+      const moved = workloadAt(n, Math.floor(n / endpoints), (n + 1 + number) % 2 ** 17);
+      send({ resources: [{ ...moved, version: `m${number}` }] });
     }
     await sleep(1);
   }
   await probing;
   await answering;
-  const took = performance.now() - start;
-  const after = processUse(pid);
-  const rate = `${perSecond} changes a second`;
+  return { lags, changes, tookMs: performance.now() - start, mostMib };
+}
+
+/** How far the kernel is behind. */
+async function manyChanges(
+  agent: FollowedAgent,
+  services: number,
+  seconds: number,
+  say: (line: string) => void,
+): Promise<Figure[]> {
+  say(`${rate} for ${seconds} s`);
+  const before = processUse(agent.pid);
+  const { lags, changes, tookMs, mostMib } = await change(agent, services, seconds, 0);
+  const after = processUse(agent.pid);
   return [
     {
       name: `${rate}: sent to served, most`,
       value: Math.max(...lags),
       unit: "ms",
       goal: 100,
-      details: { "median ms": median(lags), samples: lags.length, changes: total },
+      details: { "median ms": median(lags), samples: lags.length, changes },
     },
     {
       name: `${rate}: processor time`,
-      value: (after.cpuMs - before.cpuMs) / took * 100,
+      value: (after.cpuMs - before.cpuMs) / tookMs * 100,
       unit: "%",
       goal: 100,
       details: {
-        "waited for a processor that others had, %": (after.waitedMs - before.waitedMs) / took * 100,
+        "waited for a processor that others had, %": (after.waitedMs - before.waitedMs) / tookMs * 100,
       },
     },
     {
       name: `${rate}: resident memory gained`,
       value: after.mib - before.mib,
       unit: "MiB",
-      details: { "before MiB": before.mib, "after MiB": after.mib },
+      details: { "before MiB": before.mib, "after MiB": after.mib, "most MiB": mostMib },
     },
   ];
+}
+
+/**
+ * What memory does once all has changed: each workload that did keeps the response that it came in, instead of its share of the first
+ * one. Three times as long as it was changed before, of which the last third counts against the middle one.
+ */
+async function memoryLater(
+  agent: FollowedAgent,
+  services: number,
+  seconds: number,
+  say: (line: string) => void,
+): Promise<Figure> {
+  say(`${rate} for ${3 * seconds} s more: memory`);
+  await change(agent, services, seconds, 1);
+  const middle = await change(agent, services, seconds, 2);
+  const last = await change(agent, services, seconds, 3);
+  return {
+    name: `${rate}: resident memory at most, minute 4 beside minute 3`,
+    value: last.mostMib / middle.mostMib,
+    unit: "×",
+    goal: 1.05,
+    details: { "minute 4 MiB": last.mostMib, "minute 3 MiB": middle.mostMib, "seconds a minute": seconds },
+  };
+}
+
+const waitGoal = 50;
+
+/** How long others wait for the admin interface while a whole mesh arrives; it is asked without a pause. */
+async function waitsWhileCold(
+  shim: Shim,
+  services: number,
+  times: number,
+  say: (line: string) => void,
+): Promise<Figure> {
+  const waits: number[] = [];
+  const totals: number[] = [];
+  for (let i = 0; i < times; i++) {
+    say(`${services * endpoints} workloads, and status asked for without a pause, ${i + 1}`);
+    await using agent = await startFollowedAgent(shim);
+    await using asking = await startAsking(agent.socket, 0);
+    totals.push((await tellAll(agent, services)).totalMs);
+    waits.push(...await asking.end());
+  }
+  return {
+    name: `${services * endpoints} workloads arrive: longest wait for status`,
+    value: Math.max(...waits),
+    unit: "ms",
+    goal: waitGoal,
+    details: {
+      "median ms": median(waits),
+      "p99 ms": quantile(waits, 0.99),
+      answers: waits.length,
+      "cold, so asked, ms": median(totals),
+    },
+  };
+}
+
+async function waitsUnderChanges(
+  agent: FollowedAgent,
+  services: number,
+  seconds: number,
+  say: (line: string) => void,
+): Promise<Figure> {
+  say(`${rate}, and status asked for ten times a second, for ${seconds} s`);
+  await using asking = await startAsking(agent.socket, 100);
+  await change(agent, services, seconds, 4);
+  const waits = await asking.end();
+  return {
+    name: `${rate}: longest wait for status`,
+    value: Math.max(...waits),
+    unit: "ms",
+    goal: waitGoal,
+    details: { "median ms": median(waits), answers: waits.length },
+  };
 }

@@ -16,6 +16,8 @@ export interface FollowedAgent extends AsyncDisposable {
   readonly plane: ControlPlane;
   readonly stream: ControlStream;
   readonly pid: number;
+  /** Of its admin interface. */
+  readonly socket: string;
   readonly status: () => Promise<StatusResponse>;
   /** What it has pinned, once it serves. */
   readonly openMaps: () => MeshMaps;
@@ -55,6 +57,7 @@ export async function startFollowedAgent(
     plane,
     stream,
     pid: child.pid,
+    socket,
     status: () => askAgent(socket, "/status", statusResponse),
     openMaps: () => {
       const maps = openMeshMaps(shim, pinPaths(pinRoot).maps);

@@ -7,5 +7,5 @@
  *   that one.
  * - Young objects have 4 MB instead of 16: they die just as young there, and a mesh takes 30 MB less while it arrives.
  */
-export const v8Flags = "--v8-flags=--heap-growing-percent=100,--no-concurrent-marking," +
+export const v8Flags = "--v8-flags=--heap-growing-percent=60,--no-concurrent-marking," +
   "--initial-old-space-size=60,--max-semi-space-size=4";

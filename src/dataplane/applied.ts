@@ -32,7 +32,7 @@ export interface AppliedTier {
   readonly table: { readonly choice: Choice; readonly length: number } | null;
   /** By position; of an alias table by row, of another table in any order. */
   readonly rows: AppliedEndpoint[];
-  /** Position by the endpoint's key; made when the tier is first edited. */
+  /** Position by the endpoint's key; made when a large tier is first edited (plan/edit.ts). */
   positions?: Map<string, number>;
 }
 

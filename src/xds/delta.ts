@@ -21,7 +21,8 @@ import {
 } from "./proto/mod.ts";
 import type { Rejection, TypeState } from "./protocol.ts";
 import { createResourceReader, createStaging } from "./delta_resource.ts";
-import type { HeldResource } from "./held_resource.ts";
+import { hold } from "./hold.ts";
+import type { HeldResource, SharedResponse } from "./held_resource.ts";
 import { type Pause, timedSlices } from "../host/slices.ts";
 
 /** How the resources of one type are read. */
@@ -77,6 +78,9 @@ export interface DeltaOptions<V> {
 
 const fields = { version: 1, resources: 2, typeUrl: 4, nonce: 5, removed: 6 } as const;
 
+/** Resources of a response of so many are copied out of it; those of a larger one share it. */
+const mostPacked = 16;
+
 /** google.rpc.Code.INVALID_ARGUMENT */
 const invalidArgument = 3;
 
@@ -127,14 +131,17 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
     pause: Pause,
   ) {
     const staging = createStaging<V>();
-    const read = createResourceReader({ bytes, receivedAt: now }, record.type, staging);
     const { ranges } = envelope;
+    const response: SharedResponse = { bytes, receivedAt: now, most: ranges.length / 2, held: 0 };
+    const read = createResourceReader(response, response.most > mostPacked, record.type, staging);
     for (let i = 0; i < ranges.length; i += 2) {
       read(ranges[i], ranges[i + 1]);
       const turn = pause();
       if (turn !== undefined) await turn;
     }
-    return staging.finish();
+    const staged = staging.finish();
+    response.held = staged.accepted.size;
+    return staged;
   }
 
   async function apply(
@@ -159,12 +166,10 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
     for (const name of gone) {
       if (!isNamed(name)) record.rejected.delete(name);
     }
-    for (const name of removals) record.held.delete(name);
+    record.held = hold(record.held, accepted, removals);
     for (const name of record.rejected.keys()) {
       if (accepted.has(name)) record.rejected.delete(name);
     }
-    if (record.held.size === 0) record.held = accepted;
-    else for (const [name, resource] of accepted) record.held.set(name, resource);
     for (const rejection of refused) record.rejected.set(rejection.name, rejection);
     if (record.untold.size > 0) record.untold = new Set();
     record.version = envelope.version;
@@ -175,7 +180,7 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
   return {
     open: () => [...records.values()].map((record, i) => subscribe(record, i === 0)),
     receive: async (bytes, now, pause = timedSlices()) => {
-      // A small response may be a part of a large buffer of the transport's, which what is kept of it would keep alive.
+      // A response may be a small part of a large buffer of the transport's, which what is kept of it would keep alive.
       // Not slice(): of a Buffer, which it is, that is a view.
       const own = bytes.byteLength * 2 < bytes.buffer.byteLength ? new Uint8Array(bytes) : bytes;
       let envelope: Envelope;

@@ -2,7 +2,13 @@
 
 import { Buffer } from "node:buffer";
 import type { DeltaType } from "./delta.ts";
-import { AliasedResource, HeldResource, type ReceivedResponse } from "./held_resource.ts";
+import {
+  AliasedResource,
+  type HeldResource,
+  PackedResource,
+  ResourceInResponse,
+  type SharedResponse,
+} from "./held_resource.ts";
 import { anyType, createFieldReader, type FieldVisitor, resourceType } from "./proto/mod.ts";
 import { ResourceError } from "./resource_error.ts";
 
@@ -66,11 +72,13 @@ const noAliases: readonly string[] = [];
 /**
  * Makes a reader of the resources of one response.
  *
+ * @param shared whether what is kept stays where it stands; else it is copied
  * @param into what gets them
  * @returns reads the resource in a range of it
  */
 export function createResourceReader<V>(
-  response: ReceivedResponse,
+  response: SharedResponse,
+  shared: boolean,
   { typeUrl, decoder }: DeltaType<V>,
   into: Staging<V>,
 ): (start: number, end: number) => void {
@@ -130,10 +138,10 @@ export function createResourceReader<V>(
     if (type !== typeUrl) return refuse(`it is a ${type}, expected a ${typeUrl}`);
     try {
       const value = decode(name, from, to);
-      const resource = aliases.length === 0
-        ? new HeldResource(response, start, end)
-        : new AliasedResource(aliases, response, start, end);
-      into.accept(name, resource, value);
+      const resource = shared
+        ? new ResourceInResponse(response, start, end)
+        : new PackedResource(response, start, end);
+      into.accept(name, aliases.length === 0 ? resource : new AliasedResource(aliases, resource), value);
     } catch (error) {
       const reason = messageOf(error);
       return refuse(error instanceof ResourceError ? reason : `its contents cannot be read: ${reason}`);

@@ -2,7 +2,7 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createDelta } from "../../src/xds/delta.ts";
-import type { HeldResource } from "../../src/xds/held_resource.ts";
+import { PackedResource, ResourceInResponse } from "../../src/xds/held_resource.ts";
 import { createWorkloadProtocol, type Protocol } from "../../src/xds/mod.ts";
 import {
   type DeltaDiscoveryRequest,
@@ -410,10 +410,84 @@ describe("xds delta: what is held", () => {
     ];
     const rest = deltaResponseType.encode({ type_url: addressUrl, nonce: "n" });
     const fieldOfResources = 2 << 3 | 2;
-    await delta.receive(Uint8Array.of(...rest, fieldOfResources, resource.length, ...resource), at);
-    const held = delta.held(addressUrl).get("w")!;
-    assert.deepEqual([held.version, [...held.value]], ["22", [2]]);
-    assert.deepEqual(decoded, [[2]]);
+    const said = [fieldOfResources, resource.length, ...resource];
+    const others = Array.from({ length: 16 }, (_, i) => {
+      const other = resourceType.encode({ name: `other-${i}`, version: "3", resource: contents(3) });
+      return [fieldOfResources, other.length, ...other];
+    });
+    for (const [more, kind] of [[[], PackedResource], [others.flat(), ResourceInResponse]] as const) {
+      decoded.length = 0;
+      await delta.receive(Uint8Array.of(...rest, ...said, ...more), at);
+      const held = delta.held(addressUrl).get("w")!;
+      assert.ok(held instanceof kind);
+      assert.deepEqual([held.version, [...held.value]], ["22", [2]]);
+      assert.deepEqual(held.receivedAt, at);
+      assert.deepEqual(decoded[0], [2]);
+    }
+  });
+
+  it("stays in a large response while a quarter of that is held, and is copied out of it then", async () => {
+    const delta = createDelta({
+      node,
+      types: [{ typeUrl: addressUrl, decoder: () => () => undefined }],
+      prepare: () => Promise.resolve(() => {}),
+    });
+    const told = (names: readonly string[], version: string, removed: readonly string[] = []) =>
+      delta.receive(
+        deltaResponseType.encode({
+          type_url: addressUrl,
+          nonce: "n",
+          removed_resources: removed,
+          resources: names.map((name) =>
+            workloadResource(name, { name }, { version, aliases: name === "w39" ? ["other"] : [] })
+          ),
+        }),
+        at,
+      );
+    const names = Array.from({ length: 40 }, (_, i) => `w${i}`);
+    await told(names, "1");
+    const shared = () => [...delta.held(addressUrl).values()].filter(({ shares }) => shares !== undefined);
+    const response = shared()[0].shares!;
+    assert.deepEqual([shared().length, response.held], [40, 40]);
+    await told(names.slice(0, 20), "2");
+    assert.equal(delta.held(addressUrl).get("w0")!.shares!.most, 20, "those share the newer one");
+    assert.equal(response.held, 20);
+    await told(["w20"], "3", names.slice(21, 30));
+    assert.deepEqual([response.held, shared().filter(({ shares }) => shares === response).length], [10, 10]);
+    await told([], "4", ["w30"]);
+    assert.deepEqual([response.held, shared().filter(({ shares }) => shares === response).length], [0, 0]);
+    assert.equal(shared().length, 20);
+    const versions = [...delta.held(addressUrl)].map(([name, { version }]) => `${name} ${version}`);
+    assert.deepEqual(
+      versions.sort(),
+      [
+        ...names.slice(0, 20).map((name) => `${name} 2`),
+        "w20 3",
+        ...names.slice(31).map((name) => `${name} 1`),
+      ].sort(),
+    );
+    const last = delta.held(addressUrl).get("w39")!;
+    assert.deepEqual([last.aliases, last.receivedAt], [["other"], at]);
+    assert.deepEqual([...last.value], [...workloadResource("w39", { name: "w39" }).resource!.value]);
+  });
+
+  it("keeps every byte of one that came alone, and its other names", async () => {
+    const delta = createDelta({
+      node,
+      types: [{ typeUrl: addressUrl, decoder: () => () => undefined }],
+      prepare: () => Promise.resolve(() => {}),
+    });
+    const value = Uint8Array.from({ length: 512 }, (_, i) => i & 255);
+    const resources = [{
+      name: "wé",
+      version: "vé€",
+      aliases: ["/10.96.0.1"],
+      resource: { type_url: addressUrl, value },
+    }];
+    await delta.receive(deltaResponseType.encode({ type_url: addressUrl, nonce: "n", resources }), at);
+    const held = delta.held(addressUrl).get("wé")!;
+    assert.deepEqual([...held.value], [...value]);
+    assert.deepEqual([held.version, held.aliases, held.receivedAt], ["vé€", ["/10.96.0.1"], at]);
   });
 
   it("does not keep the transport's buffer alive, of which a response was a small part", async () => {
@@ -422,14 +496,19 @@ describe("xds delta: what is held", () => {
       types: [{ typeUrl: addressUrl, decoder: () => () => undefined }],
       prepare: () => Promise.resolve(() => {}),
     });
-    const resources = [workloadResource("w", { name: "w" })];
-    const response = deltaResponseType.encode({ type_url: addressUrl, nonce: "n", resources });
-    const large = Buffer.alloc(64 * 1024);
-    large.set(response, 1000);
-    await delta.receive(large.subarray(1000, 1000 + response.length), at);
-    large.fill(0);
-    const held: HeldResource = delta.held(addressUrl).get("w")!;
-    assert.equal(held.response.bytes.buffer.byteLength, response.length);
-    assert.deepEqual([...held.value], [...resources[0].resource!.value]);
+    for (const count of [1, 16, 17, 100]) {
+      const resources = Array.from({ length: count }, (_, i) => workloadResource(`w${i}`, { name: `${i}` }));
+      const response = deltaResponseType.encode({ type_url: addressUrl, nonce: "n", resources });
+      const large = Buffer.alloc(64 * 1024);
+      large.set(response, 1000);
+      await delta.receive(large.subarray(1000, 1000 + response.length), at);
+      large.fill(0);
+      const held = delta.held(addressUrl).get("w0")!;
+      assert.equal(held instanceof ResourceInResponse, count > 16);
+      if (held instanceof ResourceInResponse) {
+        assert.equal(held.response.bytes.buffer.byteLength, response.length);
+      }
+      assert.deepEqual([...held.value], [...resources[0].resource!.value]);
+    }
   });
 });

@@ -23,6 +23,9 @@ import { headOf } from "./layout.ts";
 import { limitIdOf } from "./limits.ts";
 import { editInPlace, planTier, tierWord, writeServicePort } from "./tier.ts";
 
+/** Rows that are looked through as fast as their positions are looked up; a table of them would take 100 bytes a row. */
+const mostSearched = 64;
+
 /**
  * Plans an edit of a service that is applied.
  *
@@ -119,8 +122,8 @@ function takeRows(port: AppliedServicePort, edits: readonly TierEdit[]): Map<str
   const rows = new Map<string, AppliedEndpoint>();
   for (const { rank, gone } of edits) {
     const tier = port.tiers.get(rank);
-    for (const key of gone.keys()) {
-      const position = tier && positionsOf(tier).get(key);
+    for (const [key, endpoint] of gone) {
+      const position = tier && positionOf(tier, key, endpoint);
       if (position === undefined) {
         throw new Error(`endpoint ${key} is not in the tier that it is removed from`);
       }
@@ -144,8 +147,8 @@ function planTierEdit(
     return row ? placedAt(row, desired) : newEndpoint(draft, desired);
   });
   if (!tier) return { rank, tier: planTier(draft, null, added, port.choice, isLeft), rows: undefined };
-  const positions = positionsOf(tier);
-  const edit = editRows(tier.rows, [...gone.keys()].map((key) => positions.get(key)!), added);
+  const removed = [...gone].map(([key, endpoint]) => positionOf(tier, key, endpoint)!);
+  const edit = editRows(tier.rows, removed, added);
   if (editInPlace(draft, tier, edit, isLeft)) return { rank, tier, rows: edit };
   const rows = withRows(tier.rows, edit);
   return { rank, tier: planTier(draft, tier, rows, port.choice, isLeft), rows: undefined };
@@ -162,7 +165,14 @@ function endpointsOf(ranked: readonly RankedEndpoint[], rank: number): Map<strin
   return endpoints;
 }
 
-function positionsOf(tier: AppliedTier): ReadonlyMap<string, number> {
+/** @param key the endpoint's */
+function positionOf(tier: AppliedTier, key: string, endpoint: DesiredEndpoint): number | undefined {
+  if (tier.positions === undefined && tier.rows.length <= mostSearched) {
+    const position = tier.rows.findIndex(({ uid, address, port }) =>
+      uid === endpoint.uid && address === endpoint.address && port === endpoint.port
+    );
+    return position === -1 ? undefined : position;
+  }
   tier.positions ??= new Map(tier.rows.map((row, position) => [endpointKey(row), position]));
-  return tier.positions;
+  return tier.positions.get(key);
 }
