@@ -1,8 +1,8 @@
 import type { Pause } from "../host/slices.ts";
 import { beginEdit, editSnapshot, type MeshEdit, type Snapshot } from "../mesh/mod.ts";
 
-/** Values that are edited between two looks at the clock; so many take a millisecond or two. */
-const atATime = 250;
+/** Values that are edited between two looks at the clock; so many take a millisecond. */
+const atATime = 100;
 
 /**
  * As `editSnapshot`, in bounded slices: nobody sees anything in between.
