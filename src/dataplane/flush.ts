@@ -19,7 +19,7 @@ export class KernelStateUnknown extends Error {
 }
 
 /** What is written before others have had their turn: some milliseconds' worth. A call writes no less, so that a thousand take one. */
-const entriesAtOnce = 1250;
+const entriesAtOnce = 1700;
 
 /** Where a flush writes. */
 export interface FlushTarget {

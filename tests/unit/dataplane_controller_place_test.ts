@@ -48,6 +48,7 @@ describe("the flush controller and the node's place", () => {
     controller = createController({
       datapath: recordCalls(calls),
       node: (snapshot) => node.place(snapshot),
+      learn: (snapshot) => node.learn(snapshot),
       onFlush: () => {},
       onError: () => {},
       later: createClock().later,
@@ -94,6 +95,33 @@ describe("the flush controller and the node's place", () => {
     const quarrel = edit(moved, here("z", "other"));
     assert.deepEqual(await apply(quarrel), ["shop/failover", "shop/strict"]);
     assert.equal(controller.state.place?.locality.zone, "");
+  });
+
+  it("learns of a snapshot, in slices, before it asks for the place", async () => {
+    const said: string[] = [];
+    const slow = createController({
+      datapath: recordCalls(calls),
+      *learn() {
+        for (let step = 0; step < 3; step++) {
+          said.push("step");
+          yield;
+        }
+      },
+      slices: () => () => Promise.resolve(void said.push("pause")),
+      node: (snapshot) => {
+        said.push("place");
+        return node.place(snapshot);
+      },
+      onFlush: () => {},
+      onError: () => {},
+    });
+    const before = calls.length;
+    slow.submit(base);
+    while (calls.length === before) await turn();
+    assert.deepEqual(said, ["step", "pause", "step", "pause", "step", "pause", "place"]);
+    await last().end();
+    await slow.idle();
+    assert.equal(slow.state.applied, base);
   });
 
   it("flushes nothing where the place stays the same", async () => {
@@ -176,10 +204,10 @@ describe("the flush controller and the node's place", () => {
   });
 
   it("flushes what is handed in while somebody who waited goes on", async () => {
-    controller.submit(base);
+    const first = await begin(() => controller.submit(base));
     const known = edit(base, here("z"));
     const waited = controller.idle().then(() => controller.submit(known));
-    await calls[0].end();
+    await begin(() => void first.end());
     await waited;
     assert.deepEqual(keysOf(last()), ["shop/failover", "shop/strict"]);
   });
