@@ -40,10 +40,12 @@ export const adsBenchmark: Benchmark = {
     const figures: Figure[] = [];
     const largest = quick ? 1000 : 5000;
     const medians: number[] = [];
-    for (const services of quick ? [5, 1000] : [5, 50, 500, 5000, 10_000]) {
+    const colds = new Map<number, Cold>();
+    for (const services of quick ? [5, 1000, 2000] : [5, 50, 500, 5000, 10_000]) {
       say(`${services} services, ${services * endpoints} workloads`);
       await using agent = await startFollowedAgent(shim);
       const cold = await tellAll(agent, services);
+      colds.set(services, cold);
       figures.push(...coldFigures(services, cold));
       if (services > largest) continue;
       const latencies = await changeOne(
@@ -58,6 +60,7 @@ export const adsBenchmark: Benchmark = {
       figures.push(await memoryLater(agent, services, seconds, say));
       figures.push(await waitsUnderChanges(agent, services, quick ? 5 : 20, say));
     }
+    figures.push(...twiceFigures(colds.get(largest)!, colds.get(2 * largest)!));
     figures.push(await waitsWhileCold(shim, largest, quick ? 1 : 3, say));
     figures.push({
       name: "one change: slowest median beside the fastest, of all sizes",
@@ -159,6 +162,26 @@ export function coldFigures(services: number, cold: Cold, what = "workloads"): F
       unit: "MiB",
       ...services === 5000 ? { goal: 300 } : {},
       details: { "before MiB": beforeMib },
+    },
+  ];
+}
+
+/** Twice the mesh beside the largest that the other figures are of. */
+function twiceFigures(one: Cold, two: Cold): Figure[] {
+  return [
+    {
+      name: "twice the mesh, cold, beside once",
+      value: two.totalMs / one.totalMs,
+      unit: "×",
+      goal: 2.2,
+      details: { "twice ms": two.totalMs, "once ms": one.totalMs },
+    },
+    {
+      name: "twice the mesh, resident memory at most, beside once",
+      value: two.mostMib / one.mostMib,
+      unit: "×",
+      goal: 2.2,
+      details: { "twice MiB": two.mostMib, "once MiB": one.mostMib },
     },
   ];
 }
