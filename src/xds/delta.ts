@@ -21,8 +21,9 @@ import {
 } from "./proto/mod.ts";
 import type { Rejection, TypeState } from "./protocol.ts";
 import { createResourceReader, createStaging } from "./delta_resource.ts";
-import { hold } from "./hold.ts";
+import { prepareHold } from "./hold.ts";
 import type { HeldResource, SharedResponse } from "./held_resource.ts";
+import { stepSize } from "../host/steps.ts";
 import { type Pause, timedSlices } from "../host/slices.ts";
 
 /** How the resources of one type are read. */
@@ -90,12 +91,14 @@ const invalidArgument = 3;
 /** Refused resources that a NACK names. */
 const maxNamed = 20;
 
+type HeldEntry = readonly [name: string, resource: HeldResource];
+
 interface TypeRecord<V> {
   readonly type: DeltaType<V>;
   held: Map<string, HeldResource>;
   readonly rejected: Map<string, Rejection>;
-  /** Held and refused names that the open stream's first request did not tell; empty after the first response. */
-  untold: Set<string>;
+  /** What the open stream's first request told; `undefined` from its first response on. Whatever else is known must be in that. */
+  told: ReadonlySet<string> | undefined;
   version: string;
   lastReceived: Date | undefined;
   responses: number;
@@ -109,21 +112,38 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
 
   /** The type's first request on a stream. */
   function subscribe(record: TypeRecord<V>, first: boolean): Uint8Array {
-    const tellable = [...record.held].filter(([name]) => !record.rejected.has(name));
-    const versions = versionsOf(tellable);
-    const known = [...record.held.keys(), ...record.rejected.keys()];
-    record.untold = new Set(known.filter((name) => !Object.hasOwn(versions, name)));
+    const versions = versionsOf(record);
+    record.told = new Set(Object.keys(versions));
     return request(record, { ...first ? { node } : {}, initial_resource_versions: versions });
   }
 
-  /** None where they would take more than may be told. */
-  function versionsOf(resources: readonly (readonly [name: string, HeldResource])[]): Record<string, string> {
-    // At least: two tags, two lengths, and the length of both.
-    let size = resources.reduce((sum, [name]) => sum + name.length + 6, 0);
-    if (size > maxVersionBytes) return {};
-    const versions = resources.map(([name, { version }]) => [name, version] as const);
+  /** Of all that is held but what is refused now. None where they would take more than may be told. */
+  function versionsOf({ held, rejected }: TypeRecord<V>): Record<string, string> {
+    const told: HeldEntry[] = [];
+    let size = 0;
+    for (const entry of held) {
+      if (rejected.has(entry[0])) continue;
+      // At least: two tags, two lengths, and the length of both.
+      size += entry[0].length + 6;
+      if (size > maxVersionBytes) return {};
+      told.push(entry);
+    }
+    const versions = told.map(([name, { version }]) => [name, version] as const);
     for (const [, version] of versions) size += version.length;
     return size > maxVersionBytes ? {} : Object.fromEntries(versions);
+  }
+
+  /** Each name once that a response says or implies is not there any more, whether or not it is known. */
+  function* goneNames(
+    { held, rejected, told }: TypeRecord<V>,
+    removed: ReadonlySet<string>,
+  ): Iterable<string> {
+    yield* removed;
+    if (told === undefined) return;
+    for (const name of held.keys()) if (!told.has(name) && !removed.has(name)) yield name;
+    for (const name of rejected.keys()) {
+      if (!held.has(name) && !told.has(name) && !removed.has(name)) yield name;
+    }
   }
 
   async function decode(
@@ -161,21 +181,25 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
     const decoded = performance.now();
     const isNamed = (name: string) => accepted.has(name) || refusals.has(name);
     const refused = [...refusals].map(([name, why]): Rejection => ({ typeUrl, name, ...why, at: now }));
-    const gone = new Set(envelope.removed);
-    for (const name of record.untold) gone.add(name);
-    const removals = [...gone].filter((name) => record.held.has(name) && !isNamed(name));
+    const removals: string[] = [];
+    const settled = [...record.rejected.keys()].filter((name) => accepted.has(name));
+    let looked = 0;
+    for (const name of goneNames(record, new Set(envelope.removed))) {
+      if (!isNamed(name)) {
+        if (record.held.has(name)) removals.push(name);
+        if (record.rejected.has(name)) settled.push(name);
+      }
+      const turn = ++looked % stepSize === 0 ? pause() : undefined;
+      if (turn !== undefined) await turn;
+    }
     const commit = await prepare({ typeUrl, upserts: values, removals }, pause);
+    const commitHeld = await prepareHold(record.held, accepted, removals, pause);
 
     commit();
-    for (const name of gone) {
-      if (!isNamed(name)) record.rejected.delete(name);
-    }
-    record.held = hold(record.held, accepted, removals);
-    for (const name of record.rejected.keys()) {
-      if (accepted.has(name)) record.rejected.delete(name);
-    }
+    record.held = commitHeld();
+    for (const name of settled) record.rejected.delete(name);
     for (const rejection of refused) record.rejected.set(rejection.name, rejection);
-    if (record.untold.size > 0) record.untold = new Set();
+    record.told = undefined;
     record.version = envelope.version;
     record.took = { decodeMs: decoded - began, storeMs: performance.now() - decoded };
     return refused;
@@ -232,7 +256,7 @@ function emptyRecord<V>(type: DeltaType<V>): TypeRecord<V> {
     type,
     held: new Map(),
     rejected: new Map(),
-    untold: new Set(),
+    told: undefined,
     version: "",
     lastReceived: undefined,
     responses: 0,

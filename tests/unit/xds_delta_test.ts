@@ -426,7 +426,7 @@ describe("xds delta: what is held", () => {
     }
   });
 
-  it("stays in a large response while a quarter of that is held, and is copied out of it then", async () => {
+  it("stays in a large response while a sixteenth of that is held, and is copied out of it then", async () => {
     const delta = createDelta({
       node,
       types: [{ typeUrl: addressUrl, decoder: () => () => undefined }],
@@ -452,10 +452,13 @@ describe("xds delta: what is held", () => {
     await told(names.slice(0, 20), "2");
     assert.equal(delta.held(addressUrl).get("w0")!.shares!.most, 20, "those share the newer one");
     assert.equal(response.held, 20);
-    await told(["w20"], "3", names.slice(21, 30));
-    assert.deepEqual([response.held, shared().filter(({ shares }) => shares === response).length], [10, 10]);
-    await told([], "4", ["w30"]);
-    assert.deepEqual([response.held, shared().filter(({ shares }) => shares === response).length], [0, 0]);
+    const inFirst = () => shared().filter(({ shares }) => shares === response).length;
+    await told(["w20"], "3", names.slice(21, 36));
+    assert.deepEqual([response.held, inFirst()], [4, 4]);
+    await told([], "4", ["w36", "nobody"]);
+    assert.deepEqual([response.held, inFirst()], [3, 3]);
+    await told([], "5", ["w37"]);
+    assert.deepEqual([response.held, inFirst()], [0, 0]);
     assert.equal(shared().length, 20);
     const versions = [...delta.held(addressUrl)].map(([name, { version }]) => `${name} ${version}`);
     assert.deepEqual(
@@ -463,7 +466,7 @@ describe("xds delta: what is held", () => {
       [
         ...names.slice(0, 20).map((name) => `${name} 2`),
         "w20 3",
-        ...names.slice(31).map((name) => `${name} 1`),
+        ...names.slice(38).map((name) => `${name} 1`),
       ].sort(),
     );
     const last = delta.held(addressUrl).get("w39")!;

@@ -11,6 +11,7 @@ import {
 import { createDelta, type DeltaChanges, type DeltaType } from "../delta.ts";
 import type { HeldResource } from "../held_resource.ts";
 import type { Pause } from "../../host/slices.ts";
+import { stepSize } from "../../host/steps.ts";
 import type { Node } from "../proto/mod.ts";
 import type { Collection, Protocol } from "../protocol.ts";
 import { editInSlices } from "../edit_in_slices.ts";
@@ -70,18 +71,22 @@ export function createWorkloadProtocol(node: Partial<Node>): Protocol {
     const workloads: Workload[] = [];
     const services: { service: Service; unknown: string }[] = [];
     const policies: Policy[] = [];
-    for (const part of upserts) {
-      if (isWorkload(part)) workloads.push(part);
-      else if (isPolicy(part)) policies.push(part);
+    // An address may be either, and may have become the other; removing what is not there is no error.
+    const noServices: string[] = [];
+    for (const [i, part] of upserts.entries()) {
+      if (isWorkload(part)) {
+        workloads.push(part);
+        if (mesh.services.has(part.uid)) noServices.push(part.uid);
+      } else if (isPolicy(part)) policies.push(part);
       else services.push(part);
+      const turn = i % stepSize === stepSize - 1 ? pause() : undefined;
+      if (turn !== undefined) await turn;
     }
     const ofAddresses = typeUrl === addressUrl;
-    // An address may be either, and may have become the other; removing what is not there is no error.
-    const noServices = mesh.services.size === 0 ? [] : workloads.filter(({ uid }) => mesh.services.has(uid));
     const noWorkloads = services.map(({ service }) => serviceKey(service));
     const next = await editInSlices(mesh, {
       removeWorkloads: ofAddresses ? [...removals, ...noWorkloads] : [],
-      removeServices: ofAddresses ? [...removals, ...noServices.map(({ uid }) => uid)] : [],
+      removeServices: ofAddresses ? [...removals, ...noServices] : [],
       removePolicies: ofAddresses ? [] : removals,
       upsertWorkloads: workloads,
       upsertServices: services.map(({ service }) => service),
