@@ -58,7 +58,7 @@ export const adsBenchmark: Benchmark = {
       const seconds = quick ? 5 : 60;
       figures.push(...await manyChanges(agent, services, seconds, say));
       figures.push(await memoryLater(agent, services, seconds, say));
-      figures.push(await waitsUnderChanges(agent, services, quick ? 5 : 20, say));
+      figures.push(await waitsUnderChanges(agent, services, quick ? 5 : 20, 4 * seconds * perSecond, say));
     }
     figures.push(...twiceFigures(colds.get(largest)!, colds.get(2 * largest)!));
     figures.push(await waitsWhileCold(shim, largest, quick ? 1 : 3, say));
@@ -301,13 +301,13 @@ interface Changed {
 /**
  * 1,000 changes a second, each a workload that moves to another address.
  *
- * @param minute counts the calls: no workload moves to where it was
+ * @param from how many changes came before: no workload moves to where it was
  */
 async function change(
   agent: FollowedAgent,
   services: number,
   seconds: number,
-  minute: number,
+  from: number,
 ): Promise<Changed> {
   const { stream, pid } = agent;
   let mostMib = 0;
@@ -340,7 +340,7 @@ async function change(
   while (changes < total) {
     const due = Math.min(total, Math.floor((performance.now() - start) * perSecond / 1000));
     for (; changes < due; changes++) {
-      const number = minute * total + changes;
+      const number = from + changes;
       const n = number * 7919 % (services * endpoints);
       const moved = workloadAt(n, Math.floor(n / endpoints), (n + 1 + number) % 2 ** 17);
       send({ resources: [{ ...moved, version: `m${number}` }] });
@@ -400,9 +400,10 @@ async function memoryLater(
   say: (line: string) => void,
 ): Promise<Figure> {
   say(`${rate} for ${3 * seconds} s more: memory`);
-  await change(agent, services, seconds, 1);
-  const middle = await change(agent, services, seconds, 2);
-  const last = await change(agent, services, seconds, 3);
+  const minute = seconds * perSecond;
+  await change(agent, services, seconds, minute);
+  const middle = await change(agent, services, seconds, 2 * minute);
+  const last = await change(agent, services, seconds, 3 * minute);
   return {
     name: `${rate}: resident memory at most, minute 4 beside minute 3`,
     value: last.mostMib / middle.mostMib,
@@ -448,11 +449,12 @@ async function waitsUnderChanges(
   agent: FollowedAgent,
   services: number,
   seconds: number,
+  from: number,
   say: (line: string) => void,
 ): Promise<Figure> {
   say(`${rate}, and status asked for ten times a second, for ${seconds} s`);
   await using asking = await startAsking(agent.socket, 100);
-  await change(agent, services, seconds, 4);
+  await change(agent, services, seconds, from);
   const waits = await asking.end();
   return {
     name: `${rate}: longest wait for status`,

@@ -28,8 +28,7 @@ export async function startAsking(socket: string, pauseMs: number): Promise<Aski
       child.kill("SIGTERM");
       const waits: number[] = [];
       for await (const line of child.lines) waits.push(Number(line));
-      // It may have been ended in the middle of a line.
-      return waits.slice(0, -1);
+      return waits;
     },
     [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
   };

@@ -94,6 +94,8 @@ export async function runAgent(
     );
   }
   const publishThreads = options.publishThreads ?? await probePublishThreads(shim);
+  // The same for all: who notices that somebody asks notices for the others too.
+  const slices = shimSlices(shim);
   const datapath = openDatapath(shim, {
     paths,
     sizes: options.sizes,
@@ -104,6 +106,7 @@ export async function runAgent(
     publishThreads,
     watermarks: options.watermarks,
     maxRecords: options.maxRecords,
+    slices,
   });
   stack.defer(() => datapath.close());
   if (datapath.tookOver) log.info("took over what an earlier agent left serving", { pinRoot: paths.root });
@@ -164,7 +167,6 @@ export async function runAgent(
     timers.push(setInterval(guard(watched.calmDown), calmEveryMs));
   }
 
-  const slices = shimSlices(shim);
   const controller = createController({
     datapath,
     node: (snapshot) => node.place(snapshot),

@@ -147,6 +147,7 @@ export function createController(options: ControllerOptions): Controller {
       firstFlushDone = false;
     }
     if (learn) await inSlices(learn(target), slices());
+    if (stopped) return;
     const place = node(target);
     const input = { snapshot: target, place, aside };
     const services = servicesToFlush(input);

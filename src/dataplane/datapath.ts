@@ -5,7 +5,7 @@
  */
 
 import { closeFd, type Shim } from "../../ffi/mod.ts";
-import { finish, inSlices, type Pause, type Steps } from "../host/mod.ts";
+import { finish, inSlices, type Pause, type Slices, type Steps } from "../host/mod.ts";
 import type { ServiceKey } from "../mesh/mod.ts";
 import { createRecordPool, type RecordPool, takesRecords, type Watermarks } from "../records/mod.ts";
 import { type Applied, emptyApplied } from "./applied.ts";
@@ -60,6 +60,8 @@ export interface DatapathOptions {
   readonly watermarks: Watermarks;
   /** The most slots that map records may have: a mesh that needs more is refused. */
   readonly maxRecords: number;
+  /** How long work is done in slices. @default shimSlices(shim) */
+  readonly slices?: Slices;
 }
 
 /** Map records is nearly full, and moves to a larger generation, when this share of its slots is needed. */
@@ -115,8 +117,7 @@ export interface Datapath {
 
 /** Opens what is pinned below the root, or gets ready to make it. Nothing is attached yet. */
 export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
-  const { paths, publishThreads } = options;
-  const slices = shimSlices(shim);
+  const { paths, publishThreads, slices = shimSlices(shim) } = options;
   recoverMaps(paths);
   let maps = openMeshMaps(shim, paths.maps);
   let pinned = maps !== undefined;

@@ -22,9 +22,9 @@ export type Slices = () => Pause;
 /**
  * Makes slices.
  *
- * @param usedRestMs a rest that took as long, in milliseconds, was used: others had work to do, and may not be done with it
  * @param rest resolves when everything that waits has had its turn. Not an immediate, nor a message, nor a promise: where one follows
  * the other Deno (2.9) looks for nothing that comes from outside (docs/benchmarks.md, "What was tried")
+ * @param usedRestMs a rest that took as long, in milliseconds, was used: others had work to do, and may not be done with it
  * @example
  * ```ts
  * const pause = slices();

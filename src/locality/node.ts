@@ -89,10 +89,9 @@ export function createNodeFinder(options: NodeOptions): NodeFinder {
   return {
     *learn({ workloads }) {
       if (told || node === "" || known.size > 0) return;
-      const found = yield* findHere(workloads);
-      // Somebody may have asked for a place meanwhile.
-      if (known.size > 0) return;
-      [known, here, learned] = [workloads, found, true];
+      // Whatever somebody asks meanwhile, the next question is answered by the difference to this.
+      here = yield* findHere(workloads);
+      [known, learned] = [workloads, true];
     },
     place: (snapshot) => {
       if (told || node === "" || !follow(snapshot.workloads)) return place;

@@ -21,7 +21,7 @@ import {
 } from "./proto/mod.ts";
 import type { Rejection, TypeState } from "./protocol.ts";
 import { createResourceReader, createStaging } from "./delta_resource.ts";
-import { prepareHold } from "./hold.ts";
+import { packHollow, prepareHold } from "./hold.ts";
 import type { HeldResource, SharedResponse } from "./held_resource.ts";
 import { stepSize } from "../host/steps.ts";
 import { type Pause, timedSlices } from "../host/slices.ts";
@@ -79,8 +79,8 @@ export interface DeltaOptions<V> {
 
 const fields = { version: 1, resources: 2, typeUrl: 4, nonce: 5, removed: 6 } as const;
 
-/** Resources of a response of so many are copied out of it; those of a larger one share it. */
-const mostPacked = 16;
+/** Resources of a response of so many are copied out of it; those of a larger one share it, as one of many such. */
+const mostPacked = 1024;
 
 /** Resources that are read between two looks at the clock: some 30 µs. */
 const readAtOnce = 8;
@@ -96,6 +96,8 @@ type HeldEntry = readonly [name: string, resource: HeldResource];
 interface TypeRecord<V> {
   readonly type: DeltaType<V>;
   held: Map<string, HeldResource>;
+  /** The responses that what is held stands in. */
+  readonly shared: Set<SharedResponse>;
   readonly rejected: Map<string, Rejection>;
   /** What the open stream's first request told; `undefined` from its first response on. Whatever else is known must be in that. */
   told: ReadonlySet<string> | undefined;
@@ -155,8 +157,9 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
   ) {
     const staging = createStaging<V>();
     const { ranges } = envelope;
-    const response: SharedResponse = { bytes, receivedAt: now, most: ranges.length / 2, held: 0 };
-    const read = createResourceReader(response, response.most > mostPacked, record.type, staging);
+    const response: SharedResponse = { bytes, receivedAt: now, held: 0 };
+    const shared = ranges.length / 2 > mostPacked;
+    const read = createResourceReader(response, shared, record.type, staging);
     for (let i = 0; i < ranges.length; i += 2) {
       read(ranges[i], ranges[i + 1]);
       if (i % (2 * readAtOnce) !== 0) continue;
@@ -164,8 +167,9 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
       if (turn !== undefined) await turn;
     }
     const staged = staging.finish();
-    response.held = staged.accepted.size;
-    return staged;
+    if (!shared) return { ...staged, response: undefined };
+    for (const { sharedBytes } of staged.accepted.values()) response.held += sharedBytes;
+    return { ...staged, response };
   }
 
   async function apply(
@@ -177,7 +181,7 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
   ) {
     const { typeUrl } = record.type;
     const began = performance.now();
-    const { accepted, values, refusals } = await decode(record, bytes, envelope, now, pause);
+    const { accepted, values, refusals, response } = await decode(record, bytes, envelope, now, pause);
     const decoded = performance.now();
     const isNamed = (name: string) => accepted.has(name) || refusals.has(name);
     const refused = [...refusals].map(([name, why]): Rejection => ({ typeUrl, name, ...why, at: now }));
@@ -200,6 +204,8 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
     for (const name of settled) record.rejected.delete(name);
     for (const rejection of refused) record.rejected.set(rejection.name, rejection);
     record.told = undefined;
+    if (response !== undefined) record.shared.add(response);
+    await packHollow(record.held, record.shared, pause);
     record.version = envelope.version;
     record.took = { decodeMs: decoded - began, storeMs: performance.now() - decoded };
     return refused;
@@ -255,6 +261,7 @@ function emptyRecord<V>(type: DeltaType<V>): TypeRecord<V> {
   return {
     type,
     held: new Map(),
+    shared: new Set(),
     rejected: new Map(),
     told: undefined,
     version: "",

@@ -140,7 +140,7 @@ export function createResourceReader<V>(
       const value = decode(name, from, to);
       const resource = shared
         ? new ResourceInResponse(response, start, end)
-        : new PackedResource(response, start, end);
+        : new PackedResource(text(versionFrom, versionTo), bytes.subarray(from, to), response.receivedAt);
       into.accept(name, aliases.length === 0 ? resource : new AliasedResource(aliases, resource), value);
     } catch (error) {
       const reason = messageOf(error);

@@ -11,21 +11,17 @@ export interface HeldResource {
   readonly value: Uint8Array;
   /** The response that it stands in and keeps, if it does. */
   readonly shares: SharedResponse | undefined;
+  /** How many bytes of that are its own. */
+  readonly sharedBytes: number;
   /** The same with nothing but its own bytes. */
   packed(): HeldResource;
 }
 
-/** A response of the delta protocol, kept while any resource of it is held where it stands. */
-export interface ReceivedResponse {
+/** A large response of the delta protocol, kept while any resource of it is held where it stands. */
+export interface SharedResponse {
   readonly bytes: Uint8Array;
   readonly receivedAt: Date;
-}
-
-/** A large one, of which fewer and fewer resources are held as they change. */
-export interface SharedResponse extends ReceivedResponse {
-  /** How many resources it brought. */
-  readonly most: number;
-  /** How many of them are held now. */
+  /** How many of its bytes are those of resources that are held. */
   held: number;
 }
 
@@ -34,88 +30,77 @@ const contentsField = resourceType.field("resource");
 const valueField = anyType.field("value");
 const noAliases: readonly string[] = [];
 
-/** Where a resource's message is. */
-type Place = readonly [bytes: Uint8Array, start: number, end: number];
-
-/** Classes with few fields, as there are a hundred thousand of them. */
-abstract class ReadAgain implements HeldResource {
-  abstract readonly receivedAt: Date;
-  abstract readonly shares: SharedResponse | undefined;
-  abstract packed(): HeldResource;
-  protected abstract readonly place: Place;
+/** One of very many that came together: it stays where it stands in their response. A class with few fields, for there are as many. */
+export class ResourceInResponse implements HeldResource {
+  /** @param start of the resource's message within the response @param end behind it */
+  constructor(readonly shares: SharedResponse, readonly start: number, readonly end: number) {}
 
   get aliases(): readonly string[] {
     return noAliases;
   }
 
   get version(): string {
-    const [bytes, start, end] = this.place;
-    const [from, to] = lastRange(bytes, start, end, versionField);
+    const { bytes } = this.shares;
+    const [from, to] = lastRange(bytes, this.start, this.end, versionField);
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8", from, to);
   }
 
+  get receivedAt(): Date {
+    return this.shares.receivedAt;
+  }
+
   get value(): Uint8Array {
-    const [bytes, start, end] = this.place;
-    const [from, to] = lastRange(bytes, start, end, contentsField);
+    const { bytes } = this.shares;
+    const [from, to] = lastRange(bytes, this.start, this.end, contentsField);
     return bytes.subarray(...lastRange(bytes, from, to, valueField));
   }
-}
 
-/** One of many that came together: it stays where it stands in their response. */
-export class ResourceInResponse extends ReadAgain {
-  /** @param start of the resource's message within the response @param end behind it */
-  constructor(readonly response: SharedResponse, readonly start: number, readonly end: number) {
-    super();
+  get sharedBytes(): number {
+    return this.end - this.start;
   }
 
-  override get receivedAt(): Date {
-    return this.response.receivedAt;
-  }
-
-  override get shares(): SharedResponse {
-    return this.response;
-  }
-
-  override packed(): HeldResource {
-    return new PackedResource(this.response, this.start, this.end);
-  }
-
-  protected override get place(): Place {
-    return [this.response.bytes, this.start, this.end];
+  packed(): HeldResource {
+    return new PackedResource(this.version, this.value, this.receivedAt);
   }
 }
 
 /**
- * One that came with few others, if any, and would keep a buffer of its own. Its bytes are kept as a text with a unit for each, as
- * that is one small object where a buffer is three.
+ * One that came with fewer others, if any, and would keep a buffer of its own. What was decoded is kept as a text with a unit for each
+ * byte, as that is one small object where a buffer is three.
  */
-export class PackedResource extends ReadAgain {
+export class PackedResource implements HeldResource {
   readonly #text: string;
   /** Milliseconds since 1970. */
   readonly #receivedMs: number;
 
-  /** A copy is kept: nothing of the response stays in use. */
-  constructor({ bytes, receivedAt }: ReceivedResponse, start: number, end: number) {
-    super();
-    this.#text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1", start, end);
+  /** @param value is copied */
+  constructor(readonly version: string, value: Uint8Array, receivedAt: Date) {
+    this.#text = Buffer.from(value.buffer, value.byteOffset, value.length).toString("latin1");
     this.#receivedMs = receivedAt.getTime();
   }
 
-  override get receivedAt(): Date {
+  get aliases(): readonly string[] {
+    return noAliases;
+  }
+
+  get receivedAt(): Date {
     return new Date(this.#receivedMs);
   }
 
-  override get shares(): undefined {
+  get value(): Uint8Array {
+    return Buffer.from(this.#text, "latin1");
+  }
+
+  get shares(): undefined {
     return undefined;
   }
 
-  override packed(): HeldResource {
-    return this;
+  get sharedBytes(): number {
+    return 0;
   }
 
-  protected override get place(): Place {
-    const bytes = Buffer.from(this.#text, "latin1");
-    return [bytes, 0, bytes.length];
+  packed(): HeldResource {
+    return this;
   }
 }
 
@@ -131,16 +116,20 @@ export class AliasedResource implements HeldResource {
     return this.resource.receivedAt;
   }
 
+  get value(): Uint8Array {
+    return this.resource.value;
+  }
+
   get shares(): SharedResponse | undefined {
     return this.resource.shares;
   }
 
-  packed(): HeldResource {
-    return new AliasedResource(this.aliases, this.resource.packed());
+  get sharedBytes(): number {
+    return this.resource.sharedBytes;
   }
 
-  get value(): Uint8Array {
-    return this.resource.value;
+  packed(): HeldResource {
+    return new AliasedResource(this.aliases, this.resource.packed());
   }
 }
 

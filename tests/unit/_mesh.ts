@@ -3,7 +3,7 @@
 import type { Policy, Service, ServiceKey, Workload, WorkloadTraits } from "../../src/mesh/mod.ts";
 
 /** What a test says of a workload, its traits among the rest. */
-export type WorkloadChange = Partial<Omit<Workload, "traits"> & WorkloadTraits>;
+export type WorkloadChange = Partial<Omit<Workload, "uid" | "traits"> & WorkloadTraits>;
 
 /** A healthy workload with the address 10.0.0.1, a member of these services without port mappings of its own. */
 export function workload(

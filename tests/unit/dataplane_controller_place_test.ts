@@ -124,6 +124,29 @@ describe("the flush controller and the node's place", () => {
     assert.equal(slow.state.applied, base);
   });
 
+  it("flushes nothing more when it is stopped while it learns", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const slow = createController({
+      datapath: recordCalls(calls),
+      *learn() {
+        yield;
+      },
+      slices: () => () => promise,
+      node: (snapshot) => node.place(snapshot),
+      onFlush: () => {},
+      onError: () => {},
+    });
+    const before = calls.length;
+    slow.submit(base);
+    await turn();
+    const stopped = slow.stop();
+    resolve();
+    await turn();
+    await last().end();
+    await stopped;
+    assert.deepEqual(calls.slice(before).map(({ name }) => name), ["settle"]);
+  });
+
   it("flushes nothing where the place stays the same", async () => {
     const known = edit(base, here("z"));
     await apply(known);

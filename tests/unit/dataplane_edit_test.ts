@@ -9,6 +9,7 @@ import {
   type CompileInput,
   compileService,
   type Datapath,
+  endpointKey,
 } from "../../src/dataplane/mod.ts";
 import { placeOn } from "../../src/locality/mod.ts";
 import {
@@ -21,6 +22,7 @@ import {
 import { createDatapathHost, type DatapathHost } from "./_datapath_host.ts";
 import { servedBy } from "./_kernel_state.ts";
 import { service, workload, type WorkloadChange } from "./_mesh.ts";
+import { randomFrom } from "./_random.ts";
 
 const key = "shop/web";
 const near = { region: "r", zone: "near", subzone: "" };
@@ -57,7 +59,8 @@ function setAside(...members: readonly Workload[]): Aside {
   return new Map([[key, new Map(endpoints)]]);
 }
 
-const many = Array.from({ length: 40 }, (_, i) => member(i));
+const membersOf = (size: number) => Array.from({ length: size }, (_, i) => member(i));
+const many = membersOf(40);
 
 /** For all members of the largest service. */
 const room = { sizes: { endpoints: 16_384 } };
@@ -119,16 +122,17 @@ describe("a change of one member", () => {
     return served;
   }
 
-  const cases: {
+  interface Case {
     what: string;
     edit?: MeshEdit;
     aside?: Aside;
     whole?: boolean;
-  }[] = [
-    { what: "one more near by", edit: { upsertWorkloads: [member(100)] } },
-    { what: "one more far away", edit: { upsertWorkloads: [member(101)] } },
+  }
+  const casesOf = (many: readonly Workload[]): Case[] => [
+    { what: "one more near by", edit: { upsertWorkloads: [member(1000)] } },
+    { what: "one more far away", edit: { upsertWorkloads: [member(1001)] } },
     { what: "one near by goes", edit: { removeWorkloads: ["w4"] } },
-    { what: "the last one goes", edit: { removeWorkloads: ["w38"] } },
+    { what: "the last one goes", edit: { removeWorkloads: [many.at(-2)!.uid] } },
     { what: "one far away goes", edit: { removeWorkloads: ["w5"] } },
     { what: "one comes near", edit: { upsertWorkloads: [member(5, { locality: near })] } },
     { what: "one goes far away", edit: { upsertWorkloads: [member(4, { locality: far })] } },
@@ -143,7 +147,7 @@ describe("a change of one member", () => {
     { what: "one far away is set aside", aside: setAside(many[5]) },
     {
       what: "some come and some go",
-      edit: { removeWorkloads: ["w0", "w38", "w8"], upsertWorkloads: [member(100), member(102)] },
+      edit: { removeWorkloads: ["w0", "w38", "w8"], upsertWorkloads: [member(1000), member(1002)] },
     },
     { what: "one weighs more", edit: { upsertWorkloads: [member(4, { capacity: 3 })] }, whole: true },
     {
@@ -156,21 +160,58 @@ describe("a change of one member", () => {
     },
     {
       what: "one comes that is nearer than all",
-      edit: { upsertWorkloads: [member(100)] },
+      edit: { upsertWorkloads: [member(1000)] },
     },
   ];
-  for (const { what, edit = {}, aside = new Map(), whole = false } of cases) {
-    const nobodyNear = what === "one comes that is nearer than all";
-    it(`${what}: ${whole ? "the whole service" : "only what changes"} is planned`, async () => {
-      const before = await start(nobodyNear ? many.filter((_, i) => i % 2) : many);
-      const after = { ...edited(before, edit), aside };
-      assert.equal((await apply(before, after)).whole, whole);
-      await datapath.settle();
-      assert.deepEqual(servedBy(datapath), await servedAnew(after));
-      // And back: what is remembered of the tier is right.
-      await apply(after, before);
-      await datapath.settle();
-      assert.deepEqual(servedBy(datapath), await servedAnew(before));
+  // Tiers of 150 have tables of positions, tiers of 20 are looked through.
+  for (const size of [40, 300]) {
+    const all = membersOf(size);
+    for (const { what, edit = {}, aside = new Map(), whole = false } of casesOf(all)) {
+      const nobodyNear = what === "one comes that is nearer than all";
+      it(`of ${size}, ${what}: ${whole ? "the whole service" : "only what changes"} is planned`, async () => {
+        const before = await start(nobodyNear ? all.filter((_, i) => i % 2) : all);
+        const after = { ...edited(before, edit), aside };
+        assert.equal((await apply(before, after)).whole, whole);
+        await datapath.settle();
+        assert.deepEqual(servedBy(datapath), await servedAnew(after));
+        // And back: what is remembered of the tier is right.
+        await apply(after, before);
+        await datapath.settle();
+        assert.deepEqual(servedBy(datapath), await servedAnew(before));
+      });
+    }
+  }
+
+  for (let seed = 0; seed < 4; seed++) {
+    it(`seed ${seed}: of many in a row, the tiers larger and smaller than what is looked through`, async () => {
+      const random = randomFrom(seed);
+      let input = await start(membersOf(130));
+      let largest = 0;
+      let smallest = Infinity;
+      for (let step = 0; step < 60; step++) {
+        const growing = Math.floor(step / 15) % 2 === 0;
+        const touched = Array.from(
+          { length: 1 + Math.floor(random() * 4) },
+          () => Math.floor(random() * 200),
+        );
+        const comes = touched.filter(() => random() < (growing ? 0.8 : 0.1));
+        const next = edited(input, {
+          removeWorkloads: touched.filter((n) => !comes.includes(n)).map((n) => `w${n}`),
+          upsertWorkloads: comes.map((n) => member(n, { locality: random() < 0.7 ? near : far })),
+        });
+        await apply(input, next);
+        await datapath.settle();
+        input = next;
+        const { tiers } = datapath.applied.services.get(key)!.servicePorts.get(`${key}|80|4`)!;
+        for (const { rows, positions } of tiers.values()) {
+          largest = Math.max(largest, rows.length);
+          smallest = Math.min(smallest, rows.length);
+          if (positions === undefined) continue;
+          assert.deepEqual(positions, new Map(rows.map((row, position) => [endpointKey(row), position])));
+        }
+      }
+      assert.deepEqual(servedBy(datapath), await servedAnew(input));
+      assert.ok(largest > 64 && smallest < 64, `${smallest} to ${largest} in a tier`);
     });
   }
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { KernelMap, workload } from "../../ffi/mod.ts";
 import { frontendWord } from "../../src/dataplane/frontend_tag.ts";
 import { copyCounts, createMeshMaps, growMeshMaps, type MeshMaps } from "../../src/dataplane/maps.ts";
-import { finish, timedSlices } from "../../src/host/mod.ts";
+import { finish } from "../../src/host/mod.ts";
 import { addressToBytes } from "../../src/mesh/mod.ts";
 import { createFakeKernel } from "./_fake_kernel.ts";
 
@@ -25,7 +25,9 @@ function frontend(id: number): [workload.FrontendKey, workload.Frontend] {
 
 /** What an agent and programs have written into a generation's maps. */
 async function filled(kernel: ReturnType<typeof createFakeKernel>): Promise<MeshMaps> {
-  const maps = await createMeshMaps(kernel.shim, sizes, timedSlices());
+  let pauses = 0;
+  const maps = await createMeshMaps(kernel.shim, sizes, () => Promise.resolve(void pauses++));
+  assert.ok(pauses > 10, "others have their turn between maps");
   const frontends = indexes.map(frontend);
   maps.frontends.updateMany(frontends);
   maps.frontendLines.put(frontends);

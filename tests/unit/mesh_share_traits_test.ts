@@ -52,5 +52,8 @@ describe("createTraitsSharing", () => {
     }
     const last = share(traits({ namespace: "99" }));
     assert.equal(share(traits({ namespace: "99" })), last);
+    const first = share(traits({ namespace: "0" }));
+    for (let i = 1; i < 100; i++) share(traits({ namespace: `${i}` }));
+    assert.notEqual(share(traits({ namespace: "0" })), first, "it does not remember all");
   });
 });

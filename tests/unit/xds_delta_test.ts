@@ -2,6 +2,7 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createDelta } from "../../src/xds/delta.ts";
+import { ResourceError } from "../../src/xds/resource_error.ts";
 import { PackedResource, ResourceInResponse } from "../../src/xds/held_resource.ts";
 import { createWorkloadProtocol, type Protocol } from "../../src/xds/mod.ts";
 import {
@@ -411,7 +412,7 @@ describe("xds delta: what is held", () => {
     const rest = deltaResponseType.encode({ type_url: addressUrl, nonce: "n" });
     const fieldOfResources = 2 << 3 | 2;
     const said = [fieldOfResources, resource.length, ...resource];
-    const others = Array.from({ length: 16 }, (_, i) => {
+    const others = Array.from({ length: 1024 }, (_, i) => {
       const other = resourceType.encode({ name: `other-${i}`, version: "3", resource: contents(3) });
       return [fieldOfResources, other.length, ...other];
     });
@@ -426,52 +427,70 @@ describe("xds delta: what is held", () => {
     }
   });
 
-  it("stays in a large response while a sixteenth of that is held, and is copied out of it then", async () => {
+  it("stays in a large response while a quarter of that is held, and is copied out of it then", async () => {
     const delta = createDelta({
       node,
       types: [{ typeUrl: addressUrl, decoder: () => () => undefined }],
       prepare: () => Promise.resolve(() => {}),
     });
+    const resourceOf = (name: string, version: string) =>
+      workloadResource(name, { name }, { version, aliases: name === "w2999" ? ["other"] : [] });
     const told = (names: readonly string[], version: string, removed: readonly string[] = []) =>
       delta.receive(
         deltaResponseType.encode({
           type_url: addressUrl,
           nonce: "n",
           removed_resources: removed,
-          resources: names.map((name) =>
-            workloadResource(name, { name }, { version, aliases: name === "w39" ? ["other"] : [] })
-          ),
+          resources: names.map((name) => resourceOf(name, version)),
         }),
         at,
       );
-    const names = Array.from({ length: 40 }, (_, i) => `w${i}`);
+    const names = Array.from({ length: 3000 }, (_, i) => `w${i}`);
     await told(names, "1");
     const shared = () => [...delta.held(addressUrl).values()].filter(({ shares }) => shares !== undefined);
-    const response = shared()[0].shares!;
-    assert.deepEqual([shared().length, response.held], [40, 40]);
-    await told(names.slice(0, 20), "2");
-    assert.equal(delta.held(addressUrl).get("w0")!.shares!.most, 20, "those share the newer one");
-    assert.equal(response.held, 20);
-    const inFirst = () => shared().filter(({ shares }) => shares === response).length;
-    await told(["w20"], "3", names.slice(21, 36));
-    assert.deepEqual([response.held, inFirst()], [4, 4]);
-    await told([], "4", ["w36", "nobody"]);
-    assert.deepEqual([response.held, inFirst()], [3, 3]);
-    await told([], "5", ["w37"]);
-    assert.deepEqual([response.held, inFirst()], [0, 0]);
-    assert.equal(shared().length, 20);
+    const first = shared()[0].shares!;
+    const inFirst = () => shared().filter(({ shares }) => shares === first);
+    const bytes = () => inFirst().reduce((sum, { sharedBytes }) => sum + sharedBytes, 0);
+    assert.deepEqual([inFirst().length, first.held], [3000, bytes()]);
+    await told(names.slice(0, 500), "2");
+    assert.deepEqual([shared().length, first.held], [2500, bytes()], "few that come together are kept alone");
+    await told(names.slice(500, 1700), "3");
+    assert.deepEqual([inFirst().length, shared().length, first.held], [1300, 2500, bytes()]);
+    await told([], "4", [...names.slice(1700, 2000), "nobody"]);
+    assert.deepEqual([inFirst().length, first.held], [1000, bytes()]);
+    await told([], "5", names.slice(2000, 2400));
+    assert.deepEqual([inFirst().length, shared().length], [0, 1200], "a fifth is not worth the rest");
     const versions = [...delta.held(addressUrl)].map(([name, { version }]) => `${name} ${version}`);
     assert.deepEqual(
       versions.sort(),
       [
-        ...names.slice(0, 20).map((name) => `${name} 2`),
-        "w20 3",
-        ...names.slice(38).map((name) => `${name} 1`),
+        ...names.slice(0, 500).map((name) => `${name} 2`),
+        ...names.slice(500, 1700).map((name) => `${name} 3`),
+        ...names.slice(2400).map((name) => `${name} 1`),
       ].sort(),
     );
-    const last = delta.held(addressUrl).get("w39")!;
+    const last = delta.held(addressUrl).get("w2999")!;
     assert.deepEqual([last.aliases, last.receivedAt], [["other"], at]);
-    assert.deepEqual([...last.value], [...workloadResource("w39", { name: "w39" }).resource!.value]);
+    assert.deepEqual([...last.value], [...resourceOf("w2999", "1").resource!.value]);
+  });
+
+  it("does not keep a large response of which most was refused", async () => {
+    const delta = createDelta({
+      node,
+      types: [{
+        typeUrl: addressUrl,
+        decoder: () => (name) => {
+          if (name !== "w0") throw new ResourceError("it is not the one");
+        },
+      }],
+      prepare: () => Promise.resolve(() => {}),
+    });
+    const resources = Array.from({ length: 2000 }, (_, i) => workloadResource(`w${i}`, { name: `${i}` }));
+    await delta.receive(deltaResponseType.encode({ type_url: addressUrl, nonce: "n", resources }), at);
+    const held = delta.held(addressUrl).get("w0")!;
+    assert.equal(held.shares, undefined);
+    assert.deepEqual([...held.value], [...resources[0].resource!.value]);
+    assert.equal(delta.rejections.length, 1999);
   });
 
   it("keeps every byte of one that came alone, and its other names", async () => {
@@ -499,17 +518,17 @@ describe("xds delta: what is held", () => {
       types: [{ typeUrl: addressUrl, decoder: () => () => undefined }],
       prepare: () => Promise.resolve(() => {}),
     });
-    for (const count of [1, 16, 17, 100]) {
+    for (const count of [1, 1024, 1025]) {
       const resources = Array.from({ length: count }, (_, i) => workloadResource(`w${i}`, { name: `${i}` }));
       const response = deltaResponseType.encode({ type_url: addressUrl, nonce: "n", resources });
-      const large = Buffer.alloc(64 * 1024);
+      const large = Buffer.alloc(4 * response.length + 1000);
       large.set(response, 1000);
       await delta.receive(large.subarray(1000, 1000 + response.length), at);
       large.fill(0);
       const held = delta.held(addressUrl).get("w0")!;
-      assert.equal(held instanceof ResourceInResponse, count > 16);
+      assert.equal(held instanceof ResourceInResponse, count > 1024);
       if (held instanceof ResourceInResponse) {
-        assert.equal(held.response.bytes.buffer.byteLength, response.length);
+        assert.equal(held.shares.bytes.buffer.byteLength, response.length);
       }
       assert.deepEqual([...held.value], [...resources[0].resource!.value]);
     }

@@ -134,10 +134,11 @@ export function createWorkloadProtocol(node: Partial<Node>): Protocol {
       ];
     },
     get extras() {
-      const aliased = [...delta.held(addressUrl)].filter(([, { aliases }]) => aliases.length > 0);
-      return aliased.length === 0
-        ? {}
-        : { aliases: Object.fromEntries(aliased.map(([name, { aliases }]) => [name, aliases])) };
+      const aliased: (readonly [string, readonly string[]])[] = [];
+      for (const [name, { aliases }] of delta.held(addressUrl)) {
+        if (aliases.length > 0) aliased.push([name, aliases]);
+      }
+      return aliased.length === 0 ? {} : { aliases: Object.fromEntries(aliased) };
     },
     get types() {
       return delta.types;
