@@ -38,6 +38,9 @@ export interface Client {
   readonly done: Promise<void>;
 }
 
+/** A message of so many bytes is read after others have had their turn. */
+const largeMessage = 2 ** 20;
+
 /** How often the protocol may end its waiting for something, in milliseconds. */
 const expireEveryMs = 1000;
 
@@ -70,6 +73,8 @@ export function runClient(options: ClientOptions, signal: AbortSignal): Client {
       }, expireEveryMs);
       for await (const message of messages) {
         receiving = true;
+        // The transport has just put it together in one go.
+        if (message.length > largeMessage) await pause();
         const answers = await protocol.receive(message, new Date(), pause);
         receiving = false;
         answers.forEach(send);
