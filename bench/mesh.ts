@@ -1,6 +1,6 @@
 /** Meshes made up for measuring: services with one port, each with endpoints of its own. */
 
-import type { Mesh, Service, Workload, WorkloadTraits } from "../src/mesh/mod.ts";
+import { type Mesh, noTraits, type Service, type Workload, type WorkloadTraits } from "../src/mesh/mod.ts";
 
 /** The port that applications connect to. */
 export const servicePort = 80;
@@ -25,18 +25,7 @@ export function addressOf(workload: number): string {
   return `127.${1 + (workload >> 16)}.${workload >> 8 & 255}.${workload & 255}`;
 }
 
-const traits: WorkloadTraits = {
-  namespace: "bench",
-  network: "",
-  node: "",
-  clusterId: "",
-  locality: { region: "", zone: "", subzone: "" },
-  waypoint: null,
-  networkGateway: null,
-  protocol: "TCP",
-  networkMode: "Standard",
-  authorizationPolicies: [],
-};
+const traits: WorkloadTraits = { ...noTraits, namespace: "bench" };
 
 function workload(uid: string, address: string, service: string, port: number): Workload {
   return {

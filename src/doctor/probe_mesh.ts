@@ -5,6 +5,7 @@ import { compileService } from "../dataplane/mod.ts";
 import { placeOn } from "../locality/mod.ts";
 import {
   emptySnapshot,
+  noTraits,
   replaceMesh,
   type Service,
   type ServiceKey,
@@ -61,16 +62,8 @@ function workload(uid: string, status: Workload["status"], member: ServiceKey): 
     capacity: 1,
     services: new Map([[member, new Map()]]),
     traits: {
+      ...noTraits,
       namespace: "weft-doctor",
-      network: "",
-      node: "",
-      clusterId: "",
-      locality: { region: "", zone: "", subzone: "" },
-      waypoint: null,
-      networkGateway: null,
-      protocol: "TCP",
-      networkMode: "Standard",
-      authorizationPolicies: [],
     },
   };
 }

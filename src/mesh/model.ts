@@ -59,6 +59,20 @@ export interface WorkloadTraits {
   readonly authorizationPolicies: readonly string[];
 }
 
+/** What holds of a workload of which nothing is said. */
+export const noTraits: WorkloadTraits = {
+  namespace: "",
+  network: "",
+  node: "",
+  clusterId: "",
+  locality: { region: "", zone: "", subzone: "" },
+  waypoint: null,
+  networkGateway: null,
+  protocol: "TCP",
+  networkMode: "Standard",
+  authorizationPolicies: [],
+};
+
 /** One instance of an application: a pod or a virtual machine. Its name and hostname are not kept: its uid is what identifies it. */
 export interface Workload {
   readonly uid: string;

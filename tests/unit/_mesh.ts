@@ -1,6 +1,13 @@
 /** Values of the mesh model for tests: everything that a test does not say has the default of a mesh file. */
 
-import type { Policy, Service, ServiceKey, Workload, WorkloadTraits } from "../../src/mesh/mod.ts";
+import {
+  noTraits,
+  type Policy,
+  type Service,
+  type ServiceKey,
+  type Workload,
+  type WorkloadTraits,
+} from "../../src/mesh/mod.ts";
 
 /** What a test says of a workload, its traits among the rest. */
 export type WorkloadChange = Partial<Omit<Workload, "uid" | "traits"> & WorkloadTraits>;
@@ -18,16 +25,8 @@ export function workload(
     capacity: capacity ?? 1,
     services: mapped ?? new Map(services.map((key) => [key, new Map()])),
     traits: {
+      ...noTraits,
       namespace: "shop",
-      network: "",
-      node: "",
-      clusterId: "",
-      locality: { region: "", zone: "", subzone: "" },
-      waypoint: null,
-      networkGateway: null,
-      protocol: "TCP",
-      networkMode: "Standard",
-      authorizationPolicies: [],
       ...traits,
     },
   };

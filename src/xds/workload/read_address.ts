@@ -8,6 +8,7 @@ import {
   createTraitsSharing,
   type GatewayAddress,
   type Locality,
+  noTraits,
   type PortMap,
   type ServiceKey,
   type Workload,
@@ -34,23 +35,8 @@ const healthy = 0;
 const hbone = 1;
 const hostNetwork = 1;
 
-const nowhere: Locality = { region: "", zone: "", subzone: "" };
 const nothing: readonly string[] = [];
 const noServices: ReadonlyMap<ServiceKey, PortMap> = new Map();
-
-/** What holds of a workload that says nothing. */
-const noTraits: WorkloadTraits = {
-  namespace: "",
-  network: "",
-  node: "",
-  clusterId: "",
-  locality: nowhere,
-  waypoint: null,
-  networkGateway: null,
-  protocol: "TCP",
-  networkMode: "Standard",
-  authorizationPolicies: nothing,
-};
 
 const inAddress = { workload: addressType.field("workload"), service: addressType.field("service") };
 
