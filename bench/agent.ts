@@ -16,7 +16,9 @@ import {
   defaultSizes,
   defaultSocketSizes,
   detachPrograms,
+  type Hook,
   hooks,
+  loadPrograms,
   openDatapath,
   pinPaths,
   probeFeatures,
@@ -124,19 +126,40 @@ export interface EmptyPrograms extends Disposable {
   readonly object: LoadedObject;
 }
 
+/** @param objectName what was compiled of bench/empty.bpf.c */
 export async function attachEmptyPrograms(
   shim: Shim,
   cgroup: Cgroup,
   objectName: string,
 ): Promise<EmptyPrograms> {
   const object = await loadObject(shim, objectName, { reuse: new Map(), readOnly: new Map() });
+  return { object, ...attach(shim, cgroup, object, hooks) };
+}
+
+/**
+ * Programs that choose over an agent's maps and do nothing else, on the connect hooks of another cgroup.
+ *
+ * @param agent has had its first flush
+ * @param objectName what was compiled of bench/choice.bpf.c
+ */
+export async function attachChoice(
+  shim: Shim,
+  cgroup: Cgroup,
+  { datapath }: BenchAgent,
+  objectName: string,
+): Promise<Disposable> {
+  const settings = { ...probeFeatures(shim), ranges: false, consecutiveFailures: 0 };
+  const object = await loadPrograms(shim, datapath.maps!, datapath.sockets, settings, objectName);
+  return attach(shim, cgroup, object, hooks.filter(({ name }) => name.startsWith("connect")));
+}
+
+function attach(shim: Shim, cgroup: Cgroup, object: LoadedObject, used: readonly Hook[]): Disposable {
   const cgroupFd = openDirectory(shim, cgroup.path);
-  const links = hooks.map((hook) =>
+  const links = used.map((hook) =>
     createLink(shim, object.program(hook.program), cgroupFd, hook.attachType, hook.name)
   );
   closeFd(shim, cgroupFd);
   return {
-    object,
     [Symbol.dispose]: () => {
       for (const link of links) closeFd(shim, link);
       object[Symbol.dispose]();

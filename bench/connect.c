@@ -13,7 +13,8 @@
  *
  * PROTOCOL is tcp or udp. The plan:
  *   listen CGROUP PORT        a listener for IPv4 and one for IPv6 that belong to that cgroup (tcp)
- *   variant CGROUP            sockets of the targets that follow belong to that cgroup
+ *   variant CGROUP            sockets of the targets that follow belong to that cgroup, and getpeername shows the target
+ *   nameless CGROUP           the same, but getpeername shows what it likes
  *   target ADDRESS PORT       where one of them goes, chosen at random
  * Samples are six 32-bit words: round, variant (from 0), and ns for socket, connect, getpeername, close. The time that
  * reading the clock takes is subtracted.
@@ -50,6 +51,7 @@ struct target {
 
 struct variant {
 	char cgroup[4096];
+	bool is_nameless; /* getpeername need not show the target */
 	struct target *targets;
 	uint32_t count, capacity;
 };
@@ -178,6 +180,15 @@ static void add_target(struct variant *variant, const char *address, uint16_t po
 	variant->targets[variant->count++] = target;
 }
 
+static void add_variant(const char *cgroup, bool is_nameless)
+{
+	errno = EINVAL;
+	if (variant_count == MAX_VARIANTS)
+		fail("more than %d variants", MAX_VARIANTS);
+	strcpy(variants[variant_count].cgroup, cgroup);
+	variants[variant_count++].is_nameless = is_nameless;
+}
+
 static void read_plan(void)
 {
 	char line[8192], word[4096];
@@ -190,9 +201,9 @@ static void read_plan(void)
 			add_listener(AF_INET, port);
 			add_listener(AF_INET6, port);
 		} else if (sscanf(line, "variant %4095s", word) == 1) {
-			if (variant_count == MAX_VARIANTS)
-				fail("more than %d variants", MAX_VARIANTS);
-			strcpy(variants[variant_count++].cgroup, word);
+			add_variant(word, false);
+		} else if (sscanf(line, "nameless %4095s", word) == 1) {
+			add_variant(word, true);
 		} else if (variant_count && sscanf(line, "target %4095s %u", word, &port) == 2) {
 			add_target(&variants[variant_count - 1], word, port);
 		} else {
@@ -292,7 +303,7 @@ static struct sample measure(const struct attempt *attempt, uint32_t round)
 		fail("getpeername of variant %u", attempt->variant);
 	sample.peer_ns = since(start);
 	/* A balanced socket must show the VIP. */
-	if (memcmp(&peer, target, size_of(target))) {
+	if (!variants[attempt->variant].is_nameless && memcmp(&peer, target, size_of(target))) {
 		errno = EPROTO;
 		fail("getpeername of variant %u is not what was asked for", attempt->variant);
 	}

@@ -32,51 +32,52 @@ export const connectBenchmark: Benchmark = {
     for (const one of cases) {
       say(one.name);
       const { vip, direct } = one.targets(world);
-      const [viaVip, viaEmpty, plain] = await world.load({
+      const [viaVip, viaChoice, viaEmpty, plain] = await world.load({
         protocol: one.protocol,
         rounds: quick ? 20 : 300,
         batch: 64,
         listeners: world.ports.map((port) => ({ cgroup: world.cgroup("listeners"), port })),
         variants: [
           { name: "VIP", cgroup: world.cgroup("weft"), targets: vip },
+          { name: "choosing alone", cgroup: world.cgroup("choice"), targets: vip, nameless: true },
           { name: "empty programs", cgroup: world.cgroup("empty"), targets: direct },
           { name: "direct", cgroup: world.cgroup("plain"), targets: direct },
         ],
       });
-      figures.push(...compare(one, viaVip, viaEmpty, plain));
+      figures.push(...compare(one, { vip: viaVip, choice: viaChoice, empty: viaEmpty, direct: plain }));
     }
     return figures;
   },
 };
 
-function compare(one: Case, vip: Timing, empty: Timing, direct: Timing): Figure[] {
-  const { value, interval } = medianRatio(vip.connect, direct.connect);
-  const whole = medianRatio(wholeLife(vip), wholeLife(direct));
-  const ns = (rounds: readonly ArrayLike<number>[]) => Math.round(median(flatten(rounds)));
-  const range = ([low, high]: readonly [number, number]) => `${low.toFixed(3)}–${high.toFixed(3)}`;
-  return [
-    {
-      name: `${one.name}: connect`,
+type Rounds = readonly ArrayLike<number>[];
+
+interface Timings {
+  readonly vip: Timing;
+  /** To the VIP, by programs that choose as weft's do and do nothing else (bench/choice.bpf.c). */
+  readonly choice: Timing;
+  readonly empty: Timing;
+  readonly direct: Timing;
+}
+
+function compare(one: Case, { vip, choice, empty, direct }: Timings): Figure[] {
+  const ns = (rounds: Rounds) => Math.round(median(flatten(rounds)));
+  const ratio = (what: string, above: Rounds, below: Rounds) => {
+    const { value, interval: [low, high] } = medianRatio(above, below);
+    const raw = { "VIP ns": ns(above), "direct ns": ns(below) };
+    return {
+      name: `${one.name}: ${what}`,
       value,
       unit: "×",
-      goal: one.goal,
-      details: {
-        "VIP ns": ns(vip.connect),
-        "direct ns": ns(direct.connect),
-        "direct with empty programs ns": ns(empty.connect),
-        "95%": range(interval),
-      },
-    },
-    {
-      name: `${one.name}: socket, connect, close`,
-      value: whole.value,
-      unit: "×",
-      details: {
-        "VIP ns": ns(wholeLife(vip)),
-        "direct ns": ns(wholeLife(direct)),
-        "95%": range(whole.interval),
-      },
-    },
+      details: { ...raw, "95%": `${low.toFixed(3)}–${high.toFixed(3)}` },
+    } as const;
+  };
+  const connect = ratio("connect", vip.connect, direct.connect);
+  const details = { ...connect.details, "direct with empty programs ns": ns(empty.connect) };
+  return [
+    { ...connect, goal: one.goal, details },
+    ratio("connect, choosing alone", choice.connect, direct.connect),
+    ratio("socket, connect, close", wholeLife(vip), wholeLife(direct)),
   ];
 }
 

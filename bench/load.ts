@@ -9,6 +9,8 @@ export interface Variant {
   readonly cgroup: string;
   /** `address port`; each socket goes to a random one. */
   readonly targets: readonly string[];
+  /** Whether getpeername need not show it. @default it must */
+  readonly nameless?: boolean;
 }
 
 export interface LoadOptions {
@@ -50,8 +52,8 @@ export async function runLoad(options: LoadOptions): Promise<readonly Timing[]> 
     .spawn();
   const plan = [
     ...options.listeners.map(({ cgroup, port }) => `listen ${cgroup} ${port}`),
-    ...options.variants.flatMap(({ cgroup, targets }) => [
-      `variant ${cgroup}`,
+    ...options.variants.flatMap(({ cgroup, targets, nameless }) => [
+      `${nameless ? "nameless" : "variant"} ${cgroup}`,
       ...targets.map((target) => `target ${target}`),
     ]),
   ];

@@ -8,8 +8,8 @@ const directory = `${root}build/bench`;
 /** Where results and tools are put. */
 export const outputDirectory = directory;
 
-/** The object of empty programs, as the shim's payload knows it. */
-export const emptyObject = "bench/empty";
+/** The objects of BPF programs that are not weft's, bench/NAME.bpf.c. */
+export type ObjectName = "empty" | "choice";
 
 /** Compiles one of the benchmarks' C programs, bench/NAME.c; its path. */
 export async function buildProgram(name: "connect" | "churn"): Promise<string> {
@@ -22,13 +22,14 @@ export async function buildProgram(name: "connect" | "churn"): Promise<string> {
   return output;
 }
 
-/** Compiles the programs that do nothing. */
-export async function buildEmpty(): Promise<void> {
+/** Compiles one of them; its name, as the shim's payload knows it. */
+export async function buildObject(name: ObjectName): Promise<string> {
   await Deno.mkdir(directory, { recursive: true });
   const triplet = (await run(["gcc", "-print-multiarch"])).trim();
   await run([
     ..."clang-19 -O2 -g -target bpf -mcpu=v3 -std=gnu11 -Wall -Wextra -Werror".split(" "),
     `-I/usr/include/${triplet}`,
-    ...["-c", `${root}bench/empty.bpf.c`, "-o", `${directory}/empty.bpf.o`],
+    ...["-c", `${root}bench/${name}.bpf.c`, "-o", `${directory}/${name}.bpf.o`],
   ]);
+  return `bench/${name}`;
 }

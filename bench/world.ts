@@ -1,10 +1,16 @@
-/** Where the benchmarks with real connections run: one cgroup with weft, one with empty programs, one with nothing. */
+/** Where the benchmarks with real connections run: one cgroup with weft, one that only chooses, one with empty programs, one with nothing. */
 
 import { closeFd, openDirectory, queryPrograms, type Shim } from "../ffi/mod.ts";
 import { hooks } from "../src/dataplane/mod.ts";
 import { cgroup2Mount, createCgroup, ownedName, removeLeftoverCgroups } from "../src/host/mod.ts";
 import { emptySnapshot, replaceMesh } from "../src/mesh/mod.ts";
-import { attachEmptyPrograms, type BenchAgent, type EmptyPrograms, startAgent } from "./agent.ts";
+import {
+  attachChoice,
+  attachEmptyPrograms,
+  type BenchAgent,
+  type EmptyPrograms,
+  startAgent,
+} from "./agent.ts";
 import { runLoad } from "./load.ts";
 import type { LoadOptions, Timing } from "./load.ts";
 import { enterMemoryCgroup } from "./memory_cgroup.ts";
@@ -18,14 +24,14 @@ import {
   vipOf,
   withIpv6Service,
 } from "./mesh.ts";
-import { buildEmpty, buildProgram, emptyObject } from "./tools.ts";
+import { buildObject, buildProgram } from "./tools.ts";
 
 /** Services of the mesh. */
 export const worldServices = 5000;
 /** Endpoints of each. */
 export const worldEndpoints = 20;
 
-export type CgroupName = "weft" | "empty" | "plain" | "listeners";
+export type CgroupName = "weft" | "choice" | "empty" | "plain" | "listeners";
 
 /** Destinations for `LoadOptions`: through VIPs, or to their endpoints. */
 export interface Targets {
@@ -53,18 +59,18 @@ export async function createWorld(shim: Shim, say: (line: string) => void): Prom
   await using stack = new AsyncDisposableStack();
   await removeLeftoverCgroups(cgroup2Mount(), "weft-bench");
   const program = await buildProgram("connect");
-  await buildEmpty();
   const memory = stack.use(enterMemoryCgroup(say));
   const top = stack.use(createCgroup(cgroup2Mount(), ownedName("weft-bench", "world")));
-  const names: readonly CgroupName[] = ["weft", "empty", "plain", "listeners"];
+  const names: readonly CgroupName[] = ["weft", "choice", "empty", "plain", "listeners"];
   const cgroups = new Map(names.map((name) => [name, stack.use(createCgroup(top.path, name))]));
   sayForeignPrograms(shim, cgroups.get("plain")!.path, say);
-  const empty = stack.use(await attachEmptyPrograms(shim, cgroups.get("empty")!, emptyObject));
+  const empty = stack.use(await attachEmptyPrograms(shim, cgroups.get("empty")!, await buildObject("empty")));
   const agent = stack.use(startAgent(shim, cgroups.get("weft")!, "world"));
   const mesh = withIpv6Service(benchMesh(worldServices, worldEndpoints));
   agent.controller.submit(replaceMesh(emptySnapshot(), mesh));
   await agent.controller.idle();
   await agent.datapath.settle();
+  stack.use(await attachChoice(shim, cgroups.get("choice")!, agent, await buildObject("choice")));
   const vips = Array.from({ length: worldServices }, (_, service) => `${vipOf(service)} ${servicePort}`);
   const endpoints = Array.from(
     { length: worldServices * worldEndpoints },
