@@ -3,7 +3,7 @@
 import type { Codec } from "./codec.ts";
 import { check } from "./kernel_error.ts";
 import { type MapInfo, mapInfo, mapMemory, type MapSpec } from "./map.ts";
-import { closeFd, cstring, type Shim } from "./shim.ts";
+import { closeFd, cstring, keepUntilHere, type Shim } from "./shim.ts";
 import { openWordWriter, type WordWrite, type WordWriter } from "./word_writer.ts";
 
 /** Slots in one batched system call. */
@@ -13,9 +13,6 @@ const batchSize = 4096;
 const readThreads = 64;
 
 const ENOENT = 2;
-
-/** A call on another thread holds no reference to its buffers: they must be in use until it is done. */
-function keepUntilHere(..._buffers: ArrayBufferView[]): void {}
 
 /** Which file descriptors are which: `slot → inner map`. */
 export interface SlotAssignment {

@@ -2,7 +2,7 @@
 
 import { type Codec, u32 } from "./codec.ts";
 import { check } from "./kernel_error.ts";
-import { closeFd, cstring, type Shim } from "./shim.ts";
+import { closeFd, cstring, keepUntilHere, type Shim } from "./shim.ts";
 import { openWordWriter, type WordWriter } from "./word_writer.ts";
 
 /** Elements in one batched system call: enough that the calls do not count, little enough to copy in one go. */
@@ -10,6 +10,9 @@ const batchSize = 4096;
 
 const ENOENT = 2;
 const ENOSPC = 28;
+
+/** BPF_F_MMAPABLE (5.5): an array whose values user space may look at where they lie. */
+export const mmapable = 1024;
 
 /** What the kernel says of a map. */
 export interface MapInfo {
@@ -281,8 +284,19 @@ export class ArrayMap<V> extends KernelMap<number, V> {
     this.#writer.write(this.value, entries.map(([place, value]) => ({ place, value })));
   }
 
-  /** How many of the 64-bit words in a part of each value are not 0, over all values. @param at in bytes, a multiple of 8 */
+  /**
+   * How many of the 64-bit words in a part of each value are not 0, over all values. Of an array that is `mmapable` in a twentieth of the
+   * time: the kernel copies no value.
+   *
+   * @param at in bytes, a multiple of 8
+   */
   countWords(at: number, words: number): number {
+    const { flags, maxEntries } = this.info();
+    if (flags & mmapable) {
+      this.shim.count(`${this.name}.count_words`);
+      const count = this.shim.call.weft_map_count_words(this.fd, this.value.size, maxEntries, at, words);
+      return check(Number(count), "count in", `map ${this.name}`);
+    }
     const perValue = this.value.size / 8;
     let total = 0;
     for (const { count, values } of this.batches()) {
@@ -333,16 +347,23 @@ export interface MapSpec {
 /** Creates a map; the file descriptor is the caller's. */
 export function createMap(shim: Shim, spec: MapSpec): number {
   shim.count(`${spec.name}.create`);
-  const { type, name, keySize, valueSize, maxEntries, flags = 0, innerFd = -1 } = spec;
-  const result = shim.call.weft_map_create(
-    type,
-    cstring(name.slice(0, 15)),
-    keySize,
-    valueSize,
-    maxEntries,
-    flags,
-    innerFd,
-  );
+  return checkCreated(shim.call.weft_map_create(...shapeOf(spec)), spec);
+}
+
+/** The same on a thread of its own: the kernel takes some tens of milliseconds for a large one. */
+export async function createMapAside(shim: Shim, spec: MapSpec): Promise<number> {
+  shim.count(`${spec.name}.create`);
+  const shape = shapeOf(spec);
+  const result = await shim.call.weft_map_create_aside(...shape);
+  keepUntilHere(shape);
+  return checkCreated(result, spec);
+}
+
+function shapeOf({ type, name, keySize, valueSize, maxEntries, flags = 0, innerFd = -1 }: MapSpec) {
+  return [type, cstring(name.slice(0, 15)), keySize, valueSize, maxEntries, flags, innerFd] as const;
+}
+
+function checkCreated(result: number, { name, maxEntries }: MapSpec): number {
   return check(result, "create", `map ${name} with ${maxEntries} entries`);
 }
 

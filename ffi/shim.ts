@@ -24,6 +24,13 @@ const symbols = {
   weft_word_writer: { parameters: ["i32", "u32", "i32"], result: "i32" },
   weft_write_words: { parameters: ["i32", "u32", "buffer", "buffer"], result: "i32" },
   weft_map_create: { parameters: ["i32", "buffer", "u32", "u32", "u32", "u32", "i32"], result: "i32" },
+  // The kernel takes milliseconds for a large one.
+  weft_map_create_aside: {
+    name: "weft_map_create",
+    parameters: ["i32", "buffer", "u32", "u32", "u32", "u32", "i32"],
+    result: "i32",
+    nonblocking: true,
+  },
   weft_map_info: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   weft_map_memory: { parameters: ["i32", "buffer"], result: "i32" },
   weft_map_by_id: { parameters: ["u32"], result: "i32" },
@@ -36,6 +43,7 @@ const symbols = {
     parameters: ["i32", "buffer", "buffer", "buffer", "buffer", "buffer"],
     result: "i32",
   },
+  weft_map_count_words: { parameters: ["i32", "u32", "u32", "u32", "u32"], result: "i64" },
   // What waits for RCU grace periods is on a thread of its own.
   weft_map_publish: {
     parameters: ["i32", "buffer", "buffer", "u32", "u32"],
@@ -135,6 +143,9 @@ export function openShim(): Shim {
     },
   };
 }
+
+/** A call on another thread holds no reference to its buffers: they must be in use until it is done. */
+export function keepUntilHere(..._buffers: unknown[]): void {}
 
 /** Closes a file descriptor of the shim's. */
 export function closeFd(shim: Shim, fd: number): void {

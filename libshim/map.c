@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -95,6 +96,26 @@ int weft_map_lookup_batch(int fd, const void *in, void *out, void *keys, void *v
 	int error = bpf_map_lookup_batch(fd, (void *)in, out, keys, values, count, NULL);
 
 	return error == -ENOENT ? 1 : error;
+}
+
+int64_t weft_map_count_words(int fd, uint32_t value_size, uint32_t max_entries, uint32_t at,
+			     uint32_t words)
+{
+	size_t size = (size_t)value_size * max_entries;
+	const uint8_t *values = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+	int64_t count = 0;
+
+	if (values == MAP_FAILED)
+		return -errno;
+	for (uint32_t i = 0; i < max_entries; i++) {
+		const volatile uint64_t *value =
+			(const volatile uint64_t *)(values + (size_t)i * value_size + at);
+
+		for (uint32_t word = 0; word < words; word++)
+			count += value[word] != 0;
+	}
+	munmap((void *)values, size);
+	return count;
 }
 
 /*

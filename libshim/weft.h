@@ -76,6 +76,12 @@ WEFT_EXPORT int weft_map_delete_batch(int fd, const void *keys, uint32_t *count)
 WEFT_EXPORT int weft_map_lookup_batch(int fd, const void *in, void *out, void *keys, void *values,
 				      uint32_t *count);
 /*
+ * How many of the 64-bit words in a part of each value of an array are not 0: `words` of them from byte `at` on, a multiple of 8 as the
+ * value's size is. The array has BPF_F_MMAPABLE: it is looked at where it lies, for reading it out takes 20 times as long.
+ */
+WEFT_EXPORT int64_t weft_map_count_words(int fd, uint32_t value_size, uint32_t max_entries,
+					 uint32_t at, uint32_t words);
+/*
  * Puts maps into slots of an array of maps. Each put waits for an RCU grace period, a batch (5.19) for one in all since
  * 6.8. `threads` 0: one batch; else the puts are dealt to that many threads, whose waits overlap.
  */

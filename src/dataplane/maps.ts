@@ -5,7 +5,7 @@ import {
   ArrayOfMaps,
   closeFd,
   CounterMap,
-  createMap,
+  createMapAside,
   HashMap,
   KernelMap,
   mapInfo,
@@ -215,7 +215,8 @@ async function createOne(
   const [keySize, valueSize] = shapes[name];
   const type = workload.mapTypes[name];
   const flags = name === "ranges" ? noPreallocation : 0;
-  return createMap(shim, { type, name, keySize, valueSize, maxEntries: entriesOf(name, sizes), flags });
+  const maxEntries = entriesOf(name, sizes);
+  return await createMapAside(shim, { type, name, keySize, valueSize, maxEntries, flags });
 }
 
 /** The reserved service ports: what holds for a VIP's ports that are not listed, and for destinations left alone. */

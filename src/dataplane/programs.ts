@@ -12,6 +12,7 @@ import {
   type LoadedObject,
   loadObject,
   mapInfo,
+  mmapable,
   openPin,
   openProgramById,
   pin,
@@ -61,6 +62,14 @@ export const defaultSocketSizes: SocketSizes = {
 
 const noPreallocation = 1; // BPF_F_NO_PREALLOC
 
+/** Flags of the per-socket maps that have some. */
+const socketMapFlags: Readonly<Record<string, number>> = {
+  // The agent counts its cookies whenever somebody asks.
+  socket_buckets: mmapable,
+  connection_limits: noPreallocation,
+  active_connections: noPreallocation,
+};
+
 /** Sockets that share one bucket (BUCKET_WAYS in bpf/types.h). */
 const bucketWays = workload.socketBucket.size / 8 - 1;
 
@@ -85,7 +94,7 @@ export function openSocketMaps(shim: Shim, directory: string, sizes: SocketSizes
         keySize,
         valueSize: value.size,
         maxEntries: entries,
-        flags: name === "connection_limits" || name === "active_connections" ? noPreallocation : 0,
+        flags: socketMapFlags[name] ?? 0,
       });
   const { connectionLimit, flowKey, flow, socketBucket, socketPeer } = workload;
   const buckets = bucketsFor(sizes.peers);

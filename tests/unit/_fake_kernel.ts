@@ -5,7 +5,8 @@
 
 import type { Shim } from "../../ffi/mod.ts";
 
-const ENOENT = 2, E2BIG = 7, EBADF = 9, ENOMEM = 12, EINVAL = 22;
+const ENOENT = 2, E2BIG = 7, EBADF = 9, ENOMEM = 12, EINVAL = 22, ENOTSUPP = 524;
+const mmapable = 1024;
 const hash = 1, array = 2, lpmTrie = 11, arrayOfMaps = 12;
 const isHash = (type: number) => type === hash || type === lpmTrie;
 
@@ -207,6 +208,8 @@ function build(random: () => number, maps: Map<number, FakeMap>, pins: Map<strin
 
   const call: Partial<Shim["call"]> = {
     weft_map_create: create,
+    weft_map_create_aside: (type, name, keySize, valueSize, maxEntries, flags) =>
+      Promise.resolve(create(type, name, keySize, valueSize, maxEntries, flags)),
     weft_map_info: (fd, out, name) => {
       const map = mapOf(fd);
       if (!map) return -EBADF;
@@ -290,6 +293,16 @@ function build(random: () => number, maps: Map<number, FakeMap>, pins: Map<strin
       (count as Uint32Array)[0] = chunk.length;
       new DataView(bytesOf(to).buffer).setUint32(0, start + chunk.length, true);
       return start + chunk.length >= all.length ? 1 : 0;
+    },
+    weft_map_count_words: (fd, valueSize, maxEntries, at, words) => {
+      const map = mapOf(fd);
+      if (!map) return BigInt(-EBADF);
+      if (!(map.flags & mmapable)) return BigInt(-ENOTSUPP);
+      if (map.valueSize !== valueSize || map.maxEntries !== maxEntries) return BigInt(-EINVAL);
+      const wordsOf = (value: Uint8Array) =>
+        Array.from({ length: words }, (_, i) => value.subarray(at + 8 * i, at + 8 * i + 8));
+      const all = map.values.values().flatMap(wordsOf);
+      return BigInt(all.filter((word) => word.some((byte) => byte !== 0)).toArray().length);
     },
     weft_map_publish: (fd, slots, fds) =>
       Promise.resolve(publish(mapOf(fd), slots as Uint32Array, fds as Int32Array)),

@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { ArrayMap, createMap, HashMap, u32, u64, workload } from "../../ffi/mod.ts";
+import { ArrayMap, createMap, HashMap, mmapable, u32, u64, workload } from "../../ffi/mod.ts";
 import { countPeers, type SocketMaps } from "../../src/dataplane/programs.ts";
 import { createFakeKernel, type FakeKernel } from "./_fake_kernel.ts";
 
@@ -43,18 +43,27 @@ describe("a map", () => {
     assert.equal(map.countEntries(), 9000);
   });
 
-  it("counts a part of its values' words that are not 0, over all batches: the sockets of a bucket, not its numbers", () => {
-    const kernel = createFakeKernel();
-    const { socketBucket } = workload;
-    const { shim } = kernel;
-    const fd = create(kernel, array, 10_000, socketBucket.size);
-    using buckets = new ArrayMap(shim, fd, { name: "some", value: socketBucket });
-    const sockets = { buckets } as SocketMaps;
-    assert.equal(countPeers(sockets), 0);
-    const bucket = { displaced: 1, holders: 2, cookies: [1n, 0n, 0n, 0n, 1n << 63n, 0n, 0n] };
-    buckets.updateMany([1, 4095, 4096, 9999].map((index) => [index, bucket]));
-    assert.equal(countPeers(sockets), 8);
-  });
+  for (const [how, flags] of [["read in batches", 0], ["looked at where it lies", mmapable]] as const) {
+    it(`counts a part of its values' words that are not 0, ${how}: the sockets of a bucket, not its numbers`, () => {
+      const { socketBucket } = workload;
+      const { shim } = createFakeKernel();
+      const shape = {
+        type: array,
+        name: "some",
+        keySize: 4,
+        valueSize: socketBucket.size,
+        maxEntries: 10_000,
+      };
+      const fd = createMap(shim, { ...shape, flags });
+      using buckets = new ArrayMap(shim, fd, { name: "some", value: socketBucket });
+      const sockets = { buckets } as SocketMaps;
+      assert.equal(countPeers(sockets), 0);
+      const bucket = { displaced: 1, holders: 2, cookies: [1n, 0n, 0n, 0n, 1n << 63n, 0n, 0n] };
+      buckets.updateMany([1, 4095, 4096, 9999].map((index) => [index, bucket]));
+      assert.equal(countPeers(sockets), 8);
+      assert.equal(shim.counts.has("some.lookup_batch"), flags === 0);
+    });
+  }
 
   it("takes entries as they are made, whether more come than was said, or none", () => {
     const kernel = createFakeKernel();
