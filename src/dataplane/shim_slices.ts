@@ -7,7 +7,7 @@ import { createSlices, type Slices } from "../host/mod.ts";
 const restUs = 200;
 
 /** In milliseconds: a rest that nobody uses takes half a one. */
-const usedRestMs = 1.5;
+const usedRestMs = 0.7;
 
 /** Makes slices with a short sleep between them. */
 export function shimSlices(shim: Shim): Slices {
