@@ -27,7 +27,7 @@ import {
 import { defaultOutlierSettings } from "../src/outlier_detection/mod.ts";
 import { type NodeFinder, type Place, placeOn } from "../src/locality/mod.ts";
 import { defaultWatermarks, type Watermarks } from "../src/records/mod.ts";
-import { bpffsPath, type Cgroup, isLeftover, ownedName } from "../src/host/mod.ts";
+import { bpffsPath, type Cgroup, isLeftover, openTurns, ownedName, turnSlices } from "../src/host/mod.ts";
 
 const prefix = "weft-bench";
 const anywhere = placeOn("");
@@ -64,16 +64,18 @@ export interface AgentTuning {
 }
 
 /** Starts with nothing in the kernel. @param name tells agents of one process apart */
-export function startAgent(
+export async function startAgent(
   shim: Shim,
   cgroup: Cgroup,
   name: string,
   { records = defaultSizes.records, watermarks = defaultWatermarks, watched = true, node, place = anywhere }:
     AgentTuning = {},
-): BenchAgent {
+): Promise<BenchAgent> {
   const pinRoot = `${bpffsPath}/${ownedName(prefix, name)}`;
   Deno.mkdirSync(pinRoot, { mode: 0o700 });
   const fd = openDirectory(shim, cgroup.path);
+  const turns = await openTurns();
+  const slices = turnSlices(turns);
   const datapath = openDatapath(shim, {
     paths: pinPaths(pinRoot),
     sizes: { ...defaultSizes, records },
@@ -84,12 +86,14 @@ export function startAgent(
     publishThreads: 0,
     watermarks,
     maxRecords: 2 ** 24,
+    slices,
   });
   let attachMs = 0;
   let counts = new Map<string, number>();
   const controller = createController({
     datapath,
     node: (snapshot) => node?.place(snapshot) ?? place,
+    slices,
     onFlush: async (_, first) => {
       counts = new Map(shim.counts);
       if (!first) return;
@@ -110,6 +114,7 @@ export function startAgent(
     [Symbol.asyncDispose]: async () => {
       await controller.stop();
       datapath.close();
+      await turns[Symbol.asyncDispose]();
       closeFd(shim, fd);
       removeAllPins(shim, pinRoot);
     },

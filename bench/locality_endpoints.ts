@@ -60,7 +60,7 @@ function stepFigure(step: Step, times: ReadonlyMap<number, Times>): Figure {
 
 async function timeEndpoints(shim: Shim, size: number, count: number, rewrites: number): Promise<Times> {
   await using cgroup = createCgroup(cgroup2Mount(), ownedName("weft-bench", "endpoints"));
-  await using agent = startAgent(shim, cgroup, "endpoints", { place: nearPlace });
+  await using agent = await startAgent(shim, cgroup, "endpoints", { place: nearPlace });
   const half = ranked(benchMesh(1, size), (i) => zones[i % 2]);
   let snapshot = replaceMesh(emptySnapshot(), half);
   agent.controller.submit(snapshot);

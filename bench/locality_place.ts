@@ -15,7 +15,7 @@ export async function placeFigures(shim: Shim, { quick, say }: BenchmarkOptions)
   await using cgroup = createCgroup(cgroup2Mount(), ownedName("weft-bench", "place"));
   const untold = { region: undefined, zone: undefined, subzone: undefined };
   const node = createNodeFinder({ network: "", node: "here", clusterId: "", ...untold });
-  await using agent = startAgent(shim, cgroup, "place", { node });
+  await using agent = await startAgent(shim, cgroup, "place", { node });
   const here = (zone: number): Workload => ({
     ...movedTo(benchWorkload(200_000, 1), { node: "here", locality: zones[zone] }),
     services: new Map(),

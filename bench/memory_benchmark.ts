@@ -71,7 +71,7 @@ async function measure(
 ): Promise<Measured> {
   await using cgroup = createCgroup(cgroup2Mount(), ownedName("weft-bench", "memory"));
   const before = charged();
-  await using agent = startAgent(shim, cgroup, "memory");
+  await using agent = await startAgent(shim, cgroup, "memory");
   agent.controller.submit(replaceMesh(emptySnapshot(), mesh));
   await agent.controller.idle();
   await agent.datapath.settle();

@@ -54,7 +54,7 @@ async function withMesh<T>(
   work: (agent: BenchAgent, snapshot: Snapshot, programmed: Programmed) => Promise<T>,
 ): Promise<T> {
   await using cgroup = createCgroup(cgroup2Mount(), ownedName("weft-bench", "programming"));
-  await using agent = startAgent(shim, cgroup, "programming");
+  await using agent = await startAgent(shim, cgroup, "programming");
   const mesh = benchMesh(size, endpoints);
   const before = new Map(shim.counts);
   const cpu = cpuUsage();

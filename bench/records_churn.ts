@@ -92,7 +92,7 @@ export async function churnFigures(shim: Shim, { quick, say }: BenchmarkOptions)
   say(`${perSecond} connections a second for ${seconds} s while records grow, shrink and move`);
   const program = await buildProgram("churn");
   await using cgroup = createCgroup(cgroup2Mount(), ownedName("weft-bench", "churn"));
-  await using agent = startAgent(shim, cgroup, "churn");
+  await using agent = await startAgent(shim, cgroup, "churn");
   const snapshot = replaceMesh(emptySnapshot(), benchMesh(services, 1));
   agent.controller.submit(snapshot);
   await agent.controller.idle();

@@ -34,7 +34,7 @@ async function addServices(agent: BenchAgent, base: Snapshot, more: Snapshot): P
 export async function flushFigures(shim: Shim, { quick, say }: BenchmarkOptions): Promise<Figure[]> {
   say(`flushes of ${newRecords} new records beside a scale-out of ${scaleOut}`);
   await using cgroup = createCgroup(cgroup2Mount(), ownedName("weft-bench", "flush"));
-  await using agent = startAgent(shim, cgroup, "flush", {
+  await using agent = await startAgent(shim, cgroup, "flush", {
     records: 4 * scaleOut,
     watermarks: onlyGrow,
   });

@@ -52,7 +52,7 @@ async function apply(agent: BenchAgent, mesh: Mesh): Promise<number> {
 /** Works with a new agent. */
 async function withAgent<T>(shim: Shim, work: (agent: BenchAgent) => Promise<T>): Promise<T> {
   await using cgroup = createCgroup(cgroup2Mount(), ownedName("weft-bench", "memory"));
-  await using agent = startAgent(shim, cgroup, "memory");
+  await using agent = await startAgent(shim, cgroup, "memory");
   agent.controller.submit(emptySnapshot());
   return await work(agent);
 }

@@ -11,7 +11,7 @@ const size = Number(Deno.args[0]);
 const endpoints = 20;
 using shim = openShim();
 await using cgroup = createCgroup(cgroup2Mount(), ownedName("weft-bench", "traced"));
-await using agent = startAgent(shim, cgroup, "traced");
+await using agent = await startAgent(shim, cgroup, "traced");
 const snapshot = replaceMesh(emptySnapshot(), benchMesh(size, endpoints));
 agent.controller.submit(snapshot);
 await agent.controller.idle();

@@ -65,7 +65,7 @@ export async function createWorld(shim: Shim, say: (line: string) => void): Prom
   const cgroups = new Map(names.map((name) => [name, stack.use(createCgroup(top.path, name))]));
   sayForeignPrograms(shim, cgroups.get("plain")!.path, say);
   const empty = stack.use(await attachEmptyPrograms(shim, cgroups.get("empty")!, await buildObject("empty")));
-  const agent = stack.use(startAgent(shim, cgroups.get("weft")!, "world"));
+  const agent = stack.use(await startAgent(shim, cgroups.get("weft")!, "world"));
   const mesh = withIpv6Service(benchMesh(worldServices, worldEndpoints));
   agent.controller.submit(replaceMesh(emptySnapshot(), mesh));
   await agent.controller.idle();

@@ -63,7 +63,6 @@ const symbols = {
   },
   weft_map_read_slots: { parameters: ["i32", "buffer", "u32", "u32"], result: "i32" },
   weft_grace_period: { parameters: [], result: "i32", nonblocking: true },
-  weft_rest: { parameters: ["u32"], result: "i32", nonblocking: true },
   weft_ring_open: { parameters: ["i32", "buffer"], result: "i32" },
   weft_ring_read: { parameters: ["pointer", "buffer", "u32", "buffer"], result: "i32" },
   weft_ring_close: { parameters: ["pointer"], result: "i32" },

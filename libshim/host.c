@@ -144,11 +144,6 @@ int weft_netns_create(void)
 	return run_in_child(&work, CLONE_NEWNET);
 }
 
-int weft_rest(uint32_t microseconds)
-{
-	return usleep(microseconds) ? -errno : 0;
-}
-
 int weft_mount_bpffs(const char *path)
 {
 	return mount("bpf", path, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") ? -errno

@@ -111,8 +111,6 @@ WEFT_EXPORT int weft_ring_close(void *ring);
 WEFT_EXPORT int weft_socket(int cgroup_fd, int netns_fd, int domain, int type, int protocol);
 /* A new network namespace with its loopback up. It lives while the descriptor or a socket in it does. */
 WEFT_EXPORT int weft_netns_create(void);
-/* Sleeps: called on a thread of its own, it leaves the caller's event loop to others for that long. */
-WEFT_EXPORT int weft_rest(uint32_t microseconds);
 WEFT_EXPORT int weft_mount_bpffs(const char *path);
 /* Creates the file if need be, mode 0600, and locks it for as long as the descriptor is open; -EWOULDBLOCK: somebody has it. */
 WEFT_EXPORT int weft_lock_file(const char *path);

@@ -15,12 +15,11 @@ import {
   pinPaths,
   probeFeatures,
   removePins,
-  shimSlices,
   type SocketSizes,
   socketSizesOf,
   sweepFlows,
 } from "../dataplane/mod.ts";
-import { cgroupId, ensureBpffs, HostError } from "../host/mod.ts";
+import { cgroupId, ensureBpffs, HostError, openTurns, turnSlices } from "../host/mod.ts";
 import { createNodeFinder } from "../locality/mod.ts";
 import { emptySnapshot, type Snapshot } from "../mesh/mod.ts";
 import { serveAdmin } from "../observe/admin_server.ts";
@@ -71,7 +70,7 @@ export async function runAgent(
     );
   }
   const source = await openSource(options.source, log, signal);
-  using stack = new DisposableStack();
+  await using stack = new AsyncDisposableStack();
   const shim = openShim();
   const cgroup = openCgroup(shim, options.cgroup);
   stack.defer(() => closeFd(shim, cgroup.fd));
@@ -94,8 +93,8 @@ export async function runAgent(
     );
   }
   const publishThreads = options.publishThreads ?? await probePublishThreads(shim);
-  // The same for all: who notices that somebody asks notices for the others too.
-  const slices = shimSlices(shim);
+  const turns = stack.use(await openTurns());
+  const slices = turnSlices(turns);
   const datapath = openDatapath(shim, {
     paths,
     sizes: options.sizes,

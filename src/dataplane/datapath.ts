@@ -5,11 +5,10 @@
  */
 
 import { closeFd, type Shim } from "../../ffi/mod.ts";
-import { finish, inSlices, type Pause, type Slices, type Steps } from "../host/mod.ts";
+import { finish, inSlices, type Pause, type Slices, type Steps, timedSlices } from "../host/mod.ts";
 import type { ServiceKey } from "../mesh/mod.ts";
 import { createRecordPool, type RecordPool, takesRecords, type Watermarks } from "../records/mod.ts";
 import { type Applied, emptyApplied } from "./applied.ts";
-import { shimSlices } from "./shim_slices.ts";
 import { flush, release, releasedNothing, waitGracePeriod } from "./flush.ts";
 import { readLimits, removeIdleLimits, roomForLimits } from "./limits.ts";
 import {
@@ -60,7 +59,7 @@ export interface DatapathOptions {
   readonly watermarks: Watermarks;
   /** The most slots that map records may have: a mesh that needs more is refused. */
   readonly maxRecords: number;
-  /** How long work is done in slices. @default shimSlices(shim) */
+  /** How long work is done in slices. @default {timedSlices} */
   readonly slices?: Slices;
 }
 
@@ -117,7 +116,7 @@ export interface Datapath {
 
 /** Opens what is pinned below the root, or gets ready to make it. Nothing is attached yet. */
 export function openDatapath(shim: Shim, options: DatapathOptions): Datapath {
-  const { paths, publishThreads, slices = shimSlices(shim) } = options;
+  const { paths, publishThreads, slices = timedSlices } = options;
   recoverMaps(paths);
   let maps = openMeshMaps(shim, paths.maps);
   let pinned = maps !== undefined;

@@ -50,5 +50,4 @@ export {
 } from "./programs.ts";
 export type { ServiceTarget } from "./plan/mod.ts";
 export { type Found, type FoundTier, readBack } from "./read_back.ts";
-export { shimSlices } from "./shim_slices.ts";
 export { sweepFlows } from "./sweep.ts";

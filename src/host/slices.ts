@@ -1,14 +1,6 @@
 /** Long work in bounded slices, so that keepalive, admin interface and timers never wait for all of it. */
 
-/** How long one slice of work may take, in milliseconds. Well below the 50 ms that anything may wait for the event loop. */
-const sliceMs = 10;
-
-/** How long one may take while others have work to do, which is so for a while after a rest that was used; in milliseconds. */
-const shortSliceMs = 5;
-const attentiveMs = 50;
-
-/** How often to rest in a row: a request is accepted, read and answered. */
-const restsAtMost = 3;
+import type { Turns } from "./turns.ts";
 
 /**
  * To be called between small steps of long work: it gives `undefined` while the slice is not used up, else a promise that resolves
@@ -22,9 +14,8 @@ export type Slices = () => Pause;
 /**
  * Makes slices.
  *
- * @param rest resolves when everything that waits has had its turn. Not an immediate, nor a message, nor a promise: where one follows
- * the other Deno (2.9) looks for nothing that comes from outside (docs/benchmarks.md, "What was tried")
- * @param usedRestMs a rest that took as long, in milliseconds, was used: others had work to do, and may not be done with it
+ * @param sliceMs how long one slice of work may take, in milliseconds: well below the 50 ms that anything may wait for the event loop
+ * @param rest resolves when everything that waits has had its turn
  * @example
  * ```ts
  * const pause = slices();
@@ -35,34 +26,30 @@ export type Slices = () => Pause;
  * ```
  */
 export function createSlices(
+  sliceMs: number,
   rest: () => Promise<unknown>,
-  usedRestMs: number,
   now: () => number = () => performance.now(),
 ): Slices {
-  let attentiveUntil = -Infinity;
-  const restUntilUnused = async () => {
-    for (let rests = 0; rests < restsAtMost; rests++) {
-      const began = now();
-      await rest();
-      const ended = now();
-      if (ended - began < usedRestMs) return;
-      attentiveUntil = ended + attentiveMs;
-    }
-  };
-  const endOfSlice = () => {
-    const begin = now();
-    return begin + (begin < attentiveUntil ? shortSliceMs : sliceMs);
-  };
   return () => {
-    let end = endOfSlice();
+    let end = now() + sliceMs;
     return () => {
       if (now() < end) return undefined;
-      return restUntilUnused().then(() => {
-        end = endOfSlice();
+      return rest().then(() => {
+        end = now() + sliceMs;
       });
     };
   };
 }
 
-/** Slices with a timer of no time between them, which takes 2 ms. */
-export const timedSlices: Slices = createSlices(() => new Promise((resolve) => setTimeout(resolve, 0)), 4);
+/** A request is accepted in one turn, read and handled in the next, and answered in a third; and one to spare. */
+const turnsOfRest = 4;
+
+/** Slices with some turns of the event loop between them, which take 40 µs where nobody uses them. */
+export function turnSlices(turns: Turns): Slices {
+  return createSlices(4, async () => {
+    for (let i = 0; i < turnsOfRest; i++) await turns.next();
+  });
+}
+
+/** Slices with a timer of no time between them, in which Deno (2.9) looks for what comes from outside: it takes 2 ms. */
+export const timedSlices: Slices = createSlices(10, () => new Promise((resolve) => setTimeout(resolve, 0)));

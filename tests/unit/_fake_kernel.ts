@@ -324,7 +324,6 @@ function build(random: () => number, maps: Map<number, FakeMap>, pins: Map<strin
       (bytes as BigUint64Array)[0] = BigInt(mapHeader + map.valueSize * map.maxEntries);
       return 0;
     },
-    weft_rest: () => Promise.resolve(0),
     weft_grace_period: async () => {
       const end = kernel.onGracePeriod?.();
       if (kernel.holdGracePeriods) await new Promise<void>((resolve) => waiting.push(resolve));

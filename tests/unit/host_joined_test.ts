@@ -9,7 +9,7 @@ describe("text in pieces", () => {
     const log: string[] = [];
     return {
       log,
-      slices: createSlices(() => Promise.resolve(log.push("rest")), 3, () => now),
+      slices: createSlices(10, () => Promise.resolve(log.push("rest")), () => now),
       textOf: (item: number) => {
         now += msPerItem;
         log.push(`${item}`);

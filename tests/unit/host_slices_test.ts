@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { createSlices, timedSlices } from "../../src/host/mod.ts";
+import { createSlices, openTurns, timedSlices, turnSlices } from "../../src/host/mod.ts";
 import { answersDuring } from "../kit/answers_during.ts";
 
 describe("slices", () => {
@@ -12,7 +12,7 @@ describe("slices", () => {
       now += 2.9;
       return Promise.resolve();
     };
-    const pause = createSlices(rest, 3, () => now)();
+    const pause = createSlices(10, rest, () => now)();
     now = 9.9;
     assert.equal(pause(), undefined);
     now = 10;
@@ -25,51 +25,35 @@ describe("slices", () => {
     assert.equal(rests, 2);
   });
 
-  it("rest again while others use the rests, for what a request takes, and no longer", async () => {
-    for (const [lengths, rests] of [[[2.9], 1], [[3, 2], 2], [[12, 3, 1], 3], [[9, 9, 9, 9], 3]] as const) {
-      let now = 0;
-      let rested = 0;
-      const rest = () => {
-        now += lengths[rested++];
-        return Promise.resolve();
-      };
-      const pause = createSlices(rest, 3, () => now)();
-      now = 10;
-      await pause();
-      assert.equal(rested, rests);
-    }
-  });
-
-  it("are short for a while after a rest that others used", async () => {
-    let now = 0;
-    let restMs = 1;
-    const slices = createSlices(() => Promise.resolve(void (now += restMs)), 3, () => now);
-    const pause = slices();
-    /** Works until a slice ends, and rests. */
-    const lengthOfSlice = async () => {
-      for (const begin = now;; now += 0.5) {
-        const length = now - begin;
-        const turn = pause();
-        if (turn === undefined) continue;
-        await turn;
-        return length;
-      }
-    };
-    assert.equal(await lengthOfSlice(), 10);
-    restMs = 4;
-    assert.equal(await lengthOfSlice(), 10);
-    restMs = 1;
-    const used = now;
-    const lengths: number[] = [];
-    while (now < used + 100) lengths.push(await lengthOfSlice());
-    const short = lengths.filter((length) => length === 5).length;
-    assert.ok(short >= 8 && short <= 9, `${lengths}`);
-    assert.deepEqual(new Set(lengths.slice(0, short)), new Set([5]));
-    assert.deepEqual(new Set(lengths.slice(short)), new Set([10]));
-  });
-
   it("leave the event loop to what comes from outside", async () => {
     const slices = 50;
     assert.ok(await answersDuring(timedSlices, slices) >= slices / 5);
+  });
+
+  it("answer whoever has asked by the end of one: with turns a question that is there needs no second rest", async () => {
+    await using turns = await openTurns();
+    const slices = 100;
+    // With an immediate, or a sleep of 0.2 ms on another thread, in place of the turns: none, and 3 to 60.
+    assert.ok(await answersDuring(turnSlices(turns), slices) >= slices / 2);
+  });
+});
+
+describe("turns of the event loop", () => {
+  it("are shared by all who wait for one, and end with what is open", async () => {
+    const turns = await openTurns();
+    await Promise.all(Array.from({ length: 10 }, () => turns.next()));
+    const last = turns.next();
+    await turns[Symbol.asyncDispose]();
+    await last;
+    await turns.next();
+  });
+
+  it("let others run in between, however many follow each other", async () => {
+    await using turns = await openTurns();
+    let ran = false;
+    const timer = setTimeout(() => ran = true, 1);
+    for (let i = 0; i < 100_000 && !ran; i++) await turns.next();
+    clearTimeout(timer);
+    assert.ok(ran);
   });
 });
