@@ -208,8 +208,7 @@ function build(random: () => number, maps: Map<number, FakeMap>, pins: Map<strin
 
   const call: Partial<Shim["call"]> = {
     weft_map_create: create,
-    weft_map_create_aside: (type, name, keySize, valueSize, maxEntries, flags) =>
-      Promise.resolve(create(type, name, keySize, valueSize, maxEntries, flags)),
+    weft_map_create_aside: (...args) => Promise.resolve(call.weft_map_create!(...args)),
     weft_map_info: (fd, out, name) => {
       const map = mapOf(fd);
       if (!map) return -EBADF;
