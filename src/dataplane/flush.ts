@@ -5,12 +5,11 @@ import { check } from "../../ffi/mod.ts";
 import type { Pause } from "../host/mod.ts";
 import type { RecordPool } from "../records/mod.ts";
 import type { Applied } from "./applied.ts";
-import type { DesiredFrontend } from "./desired.ts";
 import { frontendKey, rangeKeyOf } from "./frontend_key.ts";
 import { frontendWord, rangeWord } from "./frontend_tag.ts";
 import { leaveLimits, restoreLimits, writeLimits } from "./limits.ts";
 import type { MeshMaps } from "./maps.ts";
-import { abandonPlan, commitPlan, type Edit, isFirstUse, kernelEndpoint, type Plan } from "./plan/mod.ts";
+import { abandonPlan, commitPlan, isFirstUse, kernelEndpoint, type Plan } from "./plan/mod.ts";
 import type { SocketMaps } from "./programs.ts";
 
 /** Undoing failed as well: what the kernel holds is unknown and must be read back. */

@@ -62,9 +62,9 @@ export function runClient(options: ClientOptions, signal: AbortSignal): Client {
       onConnected();
       signal.addEventListener("abort", abort, { once: true });
       const { send, messages } = stream;
-      protocol.open(new Date()).forEach(send);
       // Messages that wait already come without the event loop turning in between.
       const pause = slices();
+      (await protocol.open(new Date(), pause)).forEach(send);
       let receiving = false;
       expiry = setInterval(() => {
         if (receiving) return;

@@ -11,6 +11,7 @@
  * - A response of a type that was not asked for is not answered: an answer would subscribe to it.
  */
 
+import { Buffer } from "node:buffer";
 import {
   type DeltaDiscoveryRequest,
   deltaRequestType,
@@ -48,7 +49,8 @@ export interface DeltaChanges<V> {
 
 /** The state of the types of one connection, and the messages that move it. */
 export interface DeltaMachine {
-  open(): readonly Uint8Array[];
+  /** @param pause as below */
+  open(pause?: Pause): Promise<readonly Uint8Array[]>;
   /** @param pause called between small steps, and awaited */
   receive(bytes: Uint8Array, now: Date, pause?: Pause): Promise<readonly Uint8Array[]>;
   readonly complete: boolean;
@@ -85,13 +87,21 @@ const mostPacked = 1024;
 /** Resources that are read between two looks at the clock: some 30 µs. */
 const readAtOnce = 8;
 
+/** Versions that are told in one go: some 2 ms. */
+const versionsOfPart = 512;
+
 /** google.rpc.Code.INVALID_ARGUMENT */
 const invalidArgument = 3;
 
 /** Refused resources that a NACK names. */
 const maxNamed = 20;
 
-type HeldEntry = readonly [name: string, resource: HeldResource];
+/** What a stream's first request tells of what is held. */
+interface ToldVersions {
+  readonly names: ReadonlySet<string>;
+  /** Requests that have nothing but versions. */
+  readonly parts: readonly Uint8Array[];
+}
 
 interface TypeRecord<V> {
   readonly type: DeltaType<V>;
@@ -113,26 +123,39 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
   const records = new Map(options.types.map((type) => [type.typeUrl, emptyRecord(type)]));
 
   /** The type's first request on a stream. */
-  function subscribe(record: TypeRecord<V>, first: boolean): Uint8Array {
-    const versions = versionsOf(record);
-    record.told = new Set(Object.keys(versions));
-    return request(record, { ...first ? { node } : {}, initial_resource_versions: versions });
+  async function subscribe(record: TypeRecord<V>, first: boolean, pause: Pause): Promise<Uint8Array> {
+    const versions = await versionsOf(record, pause);
+    record.told = versions.names;
+    return Buffer.concat([request(record, first ? { node } : {}), ...versions.parts]);
   }
 
-  /** Of all that is held but what is refused now. None where they would take more than may be told. */
-  function versionsOf({ held, rejected }: TypeRecord<V>): Record<string, string> {
-    const told: HeldEntry[] = [];
+  /**
+   * Of all that is held but what is refused now; none where they would take more than may be told. As parts of a request: messages of one
+   * type that follow each other are one message (protobuf's encoding, "Last One Wins"), and one of 3 MiB takes 60 ms to make.
+   */
+  async function versionsOf(record: TypeRecord<V>, pause: Pause): Promise<ToldVersions> {
+    const names = new Set<string>();
+    const parts: Uint8Array[] = [];
     let size = 0;
-    for (const entry of held) {
-      if (rejected.has(entry[0])) continue;
-      // At least: two tags, two lengths, and the length of both.
-      size += entry[0].length + 6;
-      if (size > maxVersionBytes) return {};
-      told.push(entry);
+    let part: [name: string, version: string][] = [];
+    const endPart = () => {
+      const bytes = deltaRequestType.encode({ initial_resource_versions: Object.fromEntries(part) });
+      size += bytes.length;
+      parts.push(bytes);
+      part = [];
+    };
+    for (const [name, { version }] of record.held) {
+      if (record.rejected.has(name)) continue;
+      names.add(name);
+      part.push([name, version]);
+      if (part.length < versionsOfPart) continue;
+      endPart();
+      if (size > maxVersionBytes) break;
+      const turn = pause();
+      if (turn !== undefined) await turn;
     }
-    const versions = told.map(([name, { version }]) => [name, version] as const);
-    for (const [, version] of versions) size += version.length;
-    return size > maxVersionBytes ? {} : Object.fromEntries(versions);
+    endPart();
+    return size > maxVersionBytes ? { names: new Set(), parts: [] } : { names, parts };
   }
 
   /** Each name once that a response says or implies is not there any more, whether or not it is known. */
@@ -212,7 +235,13 @@ export function createDelta<V>(options: DeltaOptions<V>): DeltaMachine {
   }
 
   return {
-    open: () => [...records.values()].map((record, i) => subscribe(record, i === 0)),
+    open: async (pause = timedSlices()) => {
+      const requests: Uint8Array[] = [];
+      for (const record of records.values()) {
+        requests.push(await subscribe(record, requests.length === 0, pause));
+      }
+      return requests;
+    },
     receive: async (bytes, now, pause = timedSlices()) => {
       // A response may be a small part of a large buffer of the transport's, which what is kept of it would keep alive.
       // Not slice(): of a Buffer, which it is, that is a view.

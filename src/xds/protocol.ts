@@ -14,8 +14,13 @@ export interface Protocol {
   /** The gRPC method, such as `/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources`. */
   readonly method: string;
 
-  /** A new stream begins. @returns the requests that open it, in order */
-  open(now: Date): readonly Uint8Array[];
+  /**
+   * A new stream begins. Must not overlap with `receive`.
+   *
+   * @param pause as below
+   * @returns the requests that open it, in order
+   */
+  open(now: Date, pause?: Pause): Promise<readonly Uint8Array[]>;
 
   /**
    * Takes one response. Its state is whole before and after, and in slices in between: the event loop never waits for long, and

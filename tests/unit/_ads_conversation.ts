@@ -24,7 +24,7 @@ export type ShortRequest = {
 export interface Conversation {
   readonly protocol: Protocol;
   /** Opens a stream. @returns the requests */
-  open(): ShortRequest[];
+  open(): Promise<ShortRequest[]>;
   /** Sends a response. @returns the answers */
   send(type: ShortType, version: string, ...resources: readonly Any[]): Promise<ShortRequest[]>;
   /** Lets time pass. @returns requests that follow from it */
@@ -46,7 +46,7 @@ export function converse(lookUp?: (host: string) => Promise<readonly string[]>):
     requests.map((bytes) => shortRequest(discoveryRequestType.decode(bytes)));
   return {
     protocol,
-    open: () => shorten(protocol.open(new Date(now))),
+    open: async () => shorten(await protocol.open(new Date(now))),
     send: async (type, version_info, ...resources) => {
       const nonce = `${type}-${++responses}`;
       const response = { version_info, nonce, type_url: urls[type], resources };
@@ -94,7 +94,7 @@ function shortRequest(request: DiscoveryRequest): ShortRequest {
 /** A stream on which everything has come: web on 10.96.0.1:80, served by 10.0.0.1. */
 export async function settled(): Promise<Conversation> {
   const talk = converse();
-  talk.open();
+  await talk.open();
   await talk.send("cds", "1", cluster("web"));
   await talk.send("eds", "1", assignment("web", "10.0.0.1:8080"));
   await talk.send("lds", "1", listener("web", "10.96.0.1:80", [tcp("web")]), wildcard());

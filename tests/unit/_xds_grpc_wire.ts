@@ -1,6 +1,7 @@
 /** Real gRPC between a recording and a protocol machine: the fake control plane on one side, weft's client on the other. */
 
 import assert from "node:assert/strict";
+import type { Pause } from "../../src/host/mod.ts";
 import type { Protocol } from "../../src/xds/mod.ts";
 import type { ControlPlane, ControlStream } from "../kit/mod.ts";
 import { startClient, type TestClient } from "./_xds_client.ts";
@@ -20,8 +21,8 @@ export function grpcWire(plane: ControlPlane): Wire & AsyncDisposable {
   function watched(protocol: Protocol): Protocol {
     return Object.create(protocol, {
       open: {
-        value: (now: Date) => {
-          const requests = protocol.open(now);
+        value: async (now: Date, pause?: Pause) => {
+          const requests = await protocol.open(now, pause);
           sent.push(requests);
           return requests;
         },

@@ -19,10 +19,9 @@ export interface Wire {
 export function directWire(): Wire {
   let protocol: Protocol;
   return {
-    open: (next) => {
+    open: async (next) => {
       protocol = next;
-      protocol.open(new Date(0));
-      return Promise.resolve();
+      await protocol.open(new Date(0));
     },
     end: () => {},
     deliver: (response) => protocol.receive(response, new Date(0)),

@@ -128,7 +128,7 @@ function assignedOf({ protocol }: ReturnType<typeof converse>): AssignedPort {
 describe("xds ads: what is assigned to a service port", () => {
   it("has the policy and limit of its cluster", async () => {
     const talk = converse();
-    talk.open();
+    await talk.open();
     await talk.send("cds", "1", cluster("web", { lb_policy: 0, ...limit(7) }));
     await talk.send("eds", "1", assignment("web", "10.0.0.1:1"));
     await talk.send("lds", "1", listener("l", "10.96.0.1:80", [tcp("web")]));
@@ -139,7 +139,7 @@ describe("xds ads: what is assigned to a service port", () => {
 
   it("follows them, and is the same object while nothing changes", async () => {
     const talk = converse();
-    talk.open();
+    await talk.open();
     await talk.send("cds", "1", cluster("web", { lb_policy: 3 }), cluster("other"));
     await talk.send("eds", "1", assignment("web", "10.0.0.1:1"), assignment("other", "10.0.0.2:1"));
     await talk.send("lds", "1", listener("l", "10.96.0.1:80", [tcp("web")]));
@@ -159,7 +159,7 @@ describe("xds ads: what is assigned to a service port", () => {
 
   it("is chosen at random without a limit where several clusters share it", async () => {
     const talk = converse();
-    talk.open();
+    await talk.open();
     await talk.send("cds", "1", cluster("web", { lb_policy: 5, ...limit(7) }), cluster("other", limit(7)));
     await talk.send("eds", "1", assignment("web", "10.0.0.1:1"), assignment("other", "10.0.0.2:1"));
     const clusters = [{ name: "web", weight: 1 }, { name: "other", weight: 1 }];

@@ -23,7 +23,7 @@ function update(world: World, bytes: Uint8Array): void {
 
 /** Answers requests out of a world until none are left, in any order that a control plane may choose. */
 async function serve(protocol: Protocol, world: World, random: () => number): Promise<void> {
-  const requests = [...protocol.open(new Date(0))];
+  const requests = [...await protocol.open(new Date(0))];
   const sent = new Map<string, string>();
   let responses = 0;
   while (requests.length > 0) {
@@ -54,7 +54,7 @@ async function compareAfterEveryStep({ steps, scenario, client }: Recording): Pr
   const protocol = adsReplay.create();
   for (const { name, events } of steps) {
     for (const event of events) {
-      if (event.kind === "open") protocol.open(new Date(0));
+      if (event.kind === "open") await protocol.open(new Date(0));
       else if (event.kind === "in") {
         update(world, event.bytes);
         await protocol.receive(event.bytes, new Date(0));

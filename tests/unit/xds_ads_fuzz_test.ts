@@ -29,7 +29,7 @@ describe("xds ads: fuzz", () => {
     const all = recorded.flat().flatMap((event) => event.kind === "in" ? [event.bytes] : []);
     const protocol = createAdsProtocol({ id: "x" }, "");
     let now = 0;
-    protocol.open(new Date(now));
+    await protocol.open(new Date(now));
     const counts = { acks: 0, nacks: 0, unanswered: 0, garbage: 0 };
     for (let i = 0; i < responses; i++) {
       now += 100;
@@ -54,7 +54,7 @@ describe("xds ads: fuzz", () => {
         if (!(error instanceof EnvelopeError)) throw error;
         counts.garbage++;
         assert.equal(protocol.mesh, before, "garbage changed something");
-        protocol.open(new Date(now));
+        await protocol.open(new Date(now));
       }
       protocol.expire(new Date(now));
       if (i % 500 === 0) {
@@ -70,7 +70,7 @@ describe("xds ads: fuzz", () => {
     const [{ steps }] = readRecordings(directory, "s2-traffic");
     const fresh = createAdsProtocol({ id: "x" }, "");
     for (const one of [protocol, fresh]) {
-      one.open(new Date(now));
+      await one.open(new Date(now));
       for (const event of steps[0].events) {
         if (event.kind === "in") await one.receive(event.bytes, new Date(now));
       }

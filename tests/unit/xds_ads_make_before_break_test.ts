@@ -6,7 +6,7 @@ import { assignment, cluster, listener, routes, tcp } from "./_ads_messages.ts";
 describe("xds ads: is complete", () => {
   it("when everything that was asked for has come once, and stays so", async () => {
     const talk = converse();
-    talk.open();
+    await talk.open();
     await talk.send("cds", "1", cluster("web"));
     await talk.send("lds", "1", wildcard());
     assert.equal(talk.protocol.complete, false);
@@ -15,13 +15,13 @@ describe("xds ads: is complete", () => {
     await talk.send("eds", "1", assignment("web", "10.0.0.1:1"));
     assert.equal(talk.protocol.complete, true);
     await talk.send("cds", "2", cluster("web"), cluster("new"));
-    talk.open();
+    await talk.open();
     assert.equal(talk.protocol.complete, true);
   });
 
   it("when what does not come has been given up", async () => {
     const talk = converse();
-    talk.open();
+    await talk.open();
     await talk.send("cds", "1", cluster("web"), cluster("gone"));
     await talk.send("lds", "1", listener("web", "10.96.0.1:80", [tcp("web")]));
     await talk.send("eds", "1", assignment("web", "10.0.0.1:1"));
@@ -33,7 +33,7 @@ describe("xds ads: is complete", () => {
 
   it("not without listeners", async () => {
     const talk = converse();
-    talk.open();
+    await talk.open();
     await talk.send("cds", "1");
     talk.pass(60);
     assert.equal(talk.protocol.complete, false);
@@ -118,7 +118,7 @@ describe("xds ads: make before break", () => {
     const talk = await settled();
     await talk.send("cds", "2");
     talk.pass(14);
-    talk.open();
+    await talk.open();
     talk.pass(14);
     assert.equal(talk.served["10.96.0.1:80"], "10.0.0.1:8080");
     talk.pass(1);
@@ -133,7 +133,7 @@ describe("xds ads: make before break", () => {
 
   it("a cluster that changes its type is served as before until its endpoints have come", async () => {
     const talk = converse();
-    talk.open();
+    await talk.open();
     const inline = { cluster_name: "web", endpoints: [] };
     await talk.send("cds", "1", cluster("web", { type: 0, load_assignment: inline }));
     await talk.send("lds", "1", listener("web", "10.96.0.1:80", [tcp("web")]));

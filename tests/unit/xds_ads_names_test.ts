@@ -32,7 +32,7 @@ async function named(
 ) {
   const { lookUp, asked } = dns(zone);
   const talk = converse(lookUp);
-  talk.open();
+  await talk.open();
   const load_assignment = { cluster_name: "web", endpoints: [locality(endpoints)] };
   await talk.send("cds", "1", cluster("web", { type: strict, load_assignment, ...message }));
   await talk.send("lds", "1", listener("web", "10.96.0.1:80", [tcp("web")]));

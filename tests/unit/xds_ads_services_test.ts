@@ -79,7 +79,7 @@ describe("xds ads: services", () => {
 /** Everything that one cluster leads to. */
 async function withCluster(name: string, message: Parameters<typeof cluster>[1], to = tcp(name)) {
   const talk = converse();
-  talk.open();
+  await talk.open();
   await talk.send("cds", "1", cluster(name, message), cluster("other"));
   await talk.send("eds", "1", assignment(name, "10.0.0.1:1"), assignment("other"));
   await talk.send("lds", "1", listener("l", "10.96.0.1:80", [to]));
@@ -173,7 +173,7 @@ describe("xds ads: what is not honoured is said", () => {
 
   it("a panic threshold, where some endpoint is unhealthy", async () => {
     const talk = converse();
-    talk.open();
+    await talk.open();
     const calm = { healthy_panic_threshold: { value: 0 } };
     await talk.send("cds", "1", cluster("web"), cluster("calm", { common_lb_config: calm }));
     const down = locality(["10.0.0.1:1", { at: "10.0.0.2:1", health: 2 }]);
@@ -191,7 +191,7 @@ describe("xds ads: what is not honoured is said", () => {
 
   it("with a few names and how many more", async () => {
     const talk = converse();
-    talk.open();
+    await talk.open();
     const names = ["a", "b", "c", "d", "e", "f", "g"];
     const many = { lb_policy: 1, least_request_lb_config: { choice_count: { value: 33 } } };
     await talk.send("cds", "1", ...names.map((name) => cluster(name, many)));

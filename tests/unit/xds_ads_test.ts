@@ -15,7 +15,7 @@ function held({ protocol }: ReturnType<typeof converse>, name: string): string[]
 describe("xds ads: a stream", () => {
   it("begins with clusters; endpoints and listeners follow them, routes follow listeners; the node is told once", async () => {
     const talk = converse();
-    assert.deepEqual(talk.open(), [{ type: "cds", node: true }]);
+    assert.deepEqual(await talk.open(), [{ type: "cds", node: true }]);
     assert.deepEqual(await talk.send("cds", "1", cluster("b"), cluster("a")), [
       { type: "cds", version: "1", nonce: "cds-1" },
       { type: "eds", names: ["a", "b"] },
@@ -29,7 +29,7 @@ describe("xds ads: a stream", () => {
 
   it("asks for no endpoints where no cluster has any elsewhere, and for no routes where no listener names any", async () => {
     const talk = converse();
-    talk.open();
+    await talk.open();
     assert.deepEqual(await talk.send("cds", "1", cluster("static", { type: 0 })), [
       { type: "cds", version: "1", nonce: "cds-1" },
       { type: "lds" },
@@ -42,7 +42,7 @@ describe("xds ads: a stream", () => {
 
   it("asks for an assignment by its service name, where a cluster has one", async () => {
     const talk = converse();
-    talk.open();
+    await talk.open();
     const [, eds] = await talk.send(
       "cds",
       "1",
@@ -51,9 +51,9 @@ describe("xds ads: a stream", () => {
     assert.deepEqual(eds, { type: "eds", names: ["pool"] });
   });
 
-  it("asks for listeners after 15 s without an answer about clusters", () => {
+  it("asks for listeners after 15 s without an answer about clusters", async () => {
     const talk = converse();
-    talk.open();
+    await talk.open();
     assert.deepEqual(talk.pass(14), []);
     assert.deepEqual(talk.pass(1), [{ type: "lds" }]);
     assert.deepEqual(talk.pass(20), []);
@@ -110,7 +110,7 @@ describe("xds ads: ACK and NACK", () => {
 
   it("a rejected assignment stays rejected until one of its name is good", async () => {
     const talk = converse();
-    talk.open();
+    await talk.open();
     await talk.send("cds", "1", cluster("a"), cluster("b"));
     await talk.send("eds", "1", assignment("a", { priority: 200 }), assignment("b"));
     await talk.send("eds", "2", assignment("b"));
@@ -222,7 +222,7 @@ describe("xds ads: ACK and NACK", () => {
 
   it("takes fields and enum values that it does not know", async () => {
     const talk = converse();
-    talk.open();
+    await talk.open();
     const unknown = cluster("web", { type: 77, lb_policy: 99 });
     // Field 2047, length-delimited.
     const value = Uint8Array.of(...unknown.value, 0xfa, 0x7f, 1, 0);
@@ -236,7 +236,7 @@ describe("xds ads: ACK and NACK", () => {
 
   it("takes a resource in a wrapper", async () => {
     const talk = converse();
-    talk.open();
+    await talk.open();
     const value = resourceType.encode({ name: "web", version: "7", resource: cluster("web") });
     const type_url = "type.googleapis.com/envoy.service.discovery.v3.Resource";
     const [answer] = await talk.send("cds", "1", { type_url, value });
@@ -246,7 +246,7 @@ describe("xds ads: ACK and NACK", () => {
 
   it("does not answer a type that was not asked for", async () => {
     const talk = converse();
-    talk.open();
+    await talk.open();
     assert.deepEqual(await talk.send("rds", "1", routes("81", {})), []);
     const response = { type_url: "type.googleapis.com/envoy.x", nonce: "n", version_info: "1" };
     const bytes = discoveryResponseType.encode(response);
@@ -278,7 +278,7 @@ describe("xds ads: what is missing in a response", () => {
 
   it("is still there, where it is an assignment or a route configuration", async () => {
     const talk = converse();
-    talk.open();
+    await talk.open();
     await talk.send("cds", "1", cluster("a"), cluster("b"));
     await talk.send("eds", "1", assignment("a"), assignment("b"));
     await talk.send("eds", "2", assignment("a", "10.0.0.9:1"));
@@ -292,7 +292,7 @@ describe("xds ads: what is missing in a response", () => {
 
   it("does not change the version of what came with an earlier one", async () => {
     const talk = converse();
-    talk.open();
+    await talk.open();
     await talk.send("cds", "1", cluster("a"), cluster("b"));
     await talk.send("eds", "1", assignment("a"), assignment("b"));
     await talk.send("eds", "2", assignment("b"));
@@ -358,7 +358,7 @@ describe("xds ads: another stream", () => {
   it("asks for all that is known, with versions and without nonces, and tells the node again", async () => {
     const talk = await settled();
     await talk.send("eds", "2", assignment("web", "10.0.0.2:8080"));
-    assert.deepEqual(talk.open(), [
+    assert.deepEqual(await talk.open(), [
       { type: "cds", version: "1", node: true },
       { type: "eds", version: "2", names: ["web"] },
       { type: "lds", version: "1" },
@@ -369,7 +369,7 @@ describe("xds ads: another stream", () => {
   it("keeps what is there until it is told otherwise", async () => {
     const talk = await settled();
     const before = talk.protocol.mesh;
-    talk.open();
+    await talk.open();
     assert.equal(talk.protocol.mesh, before);
     // The same once more, as istiod does.
     await talk.send("cds", "1", cluster("web"));
@@ -380,9 +380,9 @@ describe("xds ads: another stream", () => {
 
   it("begins with clusters alone where none were accepted before", async () => {
     const talk = converse();
-    talk.open();
+    await talk.open();
     await talk.send("cds", "1", cluster(""));
-    assert.deepEqual(talk.open(), [{ type: "cds", node: true }]);
+    assert.deepEqual(await talk.open(), [{ type: "cds", node: true }]);
   });
 });
 

@@ -38,7 +38,7 @@ type ClusterParts = NonNullable<Parameters<typeof cluster>[1]>;
 /** What is served by one cluster, and the notes. */
 async function of(message: ClusterParts, endpoints = assignment("web", "10.0.0.1:1")) {
   const talk = converse();
-  talk.open();
+  await talk.open();
   await talk.send("cds", "1", cluster("web", message));
   await talk.send("eds", "1", endpoints);
   await talk.send("lds", "1", listener("l", "10.96.0.1:80", [tcp("web")]));
@@ -276,7 +276,7 @@ describe("xds ads: what makes no sense is refused with its name, and the last go
   for (const [message, reason] of cases) {
     it(reason.source, async () => {
       const talk = converse();
-      talk.open();
+      await talk.open();
       await talk.send("cds", "1", cluster("web", { lb_policy: random }));
       await talk.send("eds", "1", assignment("web", "10.0.0.1:1"));
       await talk.send("lds", "1", listener("l", "10.96.0.1:80", [tcp("web")]));
@@ -292,7 +292,7 @@ describe("xds ads: what makes no sense is refused with its name, and the last go
 
   it("overprovisioning_factor is 0", async () => {
     const talk = converse();
-    talk.open();
+    await talk.open();
     await talk.send("cds", "1", cluster("web"));
     const policy = { overprovisioning_factor: { value: 0 } };
     const value = encode(assignmentType, { cluster_name: "web", policy });
@@ -323,7 +323,7 @@ describe("xds ads: what istiod sends for every cluster makes no noise", () => {
         const protocol = adsReplay.create();
         for (const { events } of steps) {
           for (const event of events) {
-            if (event.kind === "open") protocol.open(new Date(0));
+            if (event.kind === "open") await protocol.open(new Date(0));
             else if (event.kind === "in") await protocol.receive(event.bytes, new Date(0));
           }
           // One line for each kind of thing.
@@ -342,7 +342,7 @@ describe("xds ads: what the kernel cannot hash is said", () => {
 
   it("of routes, where a cluster hashes at all", async () => {
     const talk = converse();
-    talk.open();
+    await talk.open();
     await talk.send(
       "cds",
       "1",
@@ -371,7 +371,7 @@ describe("xds ads: what the kernel cannot hash is said", () => {
 
   it("of TCP proxies", async () => {
     const talk = converse();
-    talk.open();
+    await talk.open();
     await talk.send("cds", "1", cluster("table", { lb_policy: maglev }));
     await talk.send("eds", "1", assignment("table", "10.0.0.1:1"));
     const hashing = (number: number, part: "source_ip" | "filter_state") =>

@@ -25,8 +25,8 @@ import { resourcesOf } from "./_xds_replay.ts";
 
 const at = new Date("2026-01-01T00:00:00Z");
 
-function open(protocol: Protocol): DeltaDiscoveryRequest[] {
-  return protocol.open(at).map((bytes) => deltaRequestType.decode(bytes));
+async function open(protocol: Protocol): Promise<DeltaDiscoveryRequest[]> {
+  return (await protocol.open(at)).map((bytes) => deltaRequestType.decode(bytes));
 }
 
 /** Hands a response of addresses over, and gives the one answer. */
@@ -45,8 +45,8 @@ async function accepted(protocol: Protocol, response: Partial<DeltaDiscoveryResp
 }
 
 /** What the next stream would tell of what is held. */
-function told(protocol: Protocol): Record<string, string>[] {
-  return open(protocol).map(({ initial_resource_versions }) => ({ ...initial_resource_versions }));
+async function told(protocol: Protocol): Promise<Record<string, string>[]> {
+  return (await open(protocol)).map(({ initial_resource_versions }) => ({ ...initial_resource_versions }));
 }
 
 const workloads = ({ mesh }: Protocol) => [...mesh.workloads.keys()].sort();
@@ -54,8 +54,8 @@ const services = ({ mesh }: Protocol) => [...mesh.services.keys()].sort();
 const reasons = ({ rejections }: Protocol) => rejections.map(({ name, reason }) => `${name}: ${reason}`);
 
 describe("xds delta: opening a stream", () => {
-  it("subscribes addresses, then authorizations, as wildcards; only the first request tells the node", () => {
-    const requests = open(createWorkloadProtocol(node));
+  it("subscribes addresses, then authorizations, as wildcards; only the first request tells the node", async () => {
+    const requests = await open(createWorkloadProtocol(node));
     assert.deepEqual(requests.map(({ type_url }) => type_url), [addressUrl, authorizationUrl]);
     assert.deepEqual(requests.map((request) => request.node?.id), [node.id, undefined]);
     for (const request of requests) {
@@ -66,38 +66,57 @@ describe("xds delta: opening a stream", () => {
 
   it("tells the versions of what is held; authorizations have none but their names are told", async () => {
     const protocol = createWorkloadProtocol(node);
-    open(protocol);
+    await open(protocol);
     await accepted(protocol, {
       resources: [workloadResource("a", {}, { version: "7" }), serviceResource("shop/web.test")],
     });
     await accepted(protocol, { type_url: authorizationUrl, resources: [policyResource("shop/p")] });
-    assert.deepEqual(told(protocol), [{ a: "7", "shop/web.test": "1" }, { "shop/p": "" }]);
+    assert.deepEqual(await told(protocol), [{ a: "7", "shop/web.test": "1" }, { "shop/p": "" }]);
     // Each stream tells the node anew.
-    assert.equal(open(protocol)[0].node?.id, node.id);
+    assert.equal((await open(protocol))[0].node?.id, node.id);
+  });
+
+  it("tells many versions bit by bit, in one request", async () => {
+    const protocol = createWorkloadProtocol(node);
+    await open(protocol);
+    const uids = Array.from({ length: 5000 }, (_, i) => `w${i}`);
+    await accepted(protocol, {
+      resources: uids.map((uid, i) => workloadResource(uid, {}, { version: `${i}` })),
+    });
+    let pauses = 0;
+    const pause = () => void pauses++;
+    const [addresses] = await protocol.open(at, pause);
+    const { initial_resource_versions, node: who, type_url } = deltaRequestType.decode(addresses);
+    assert.deepEqual(
+      { ...initial_resource_versions },
+      Object.fromEntries(uids.map((uid, i) => [uid, `${i}`])),
+    );
+    assert.deepEqual([who?.id, type_url], [node.id, addressUrl]);
+    assert.ok(pauses >= 5, `${pauses}`);
   });
 
   it("does not tell removed resources, nor refused ones, so that these come again", async () => {
     const protocol = createWorkloadProtocol(node);
-    open(protocol);
+    await open(protocol);
     await accepted(protocol, { resources: ["a", "b", "c"].map((uid) => workloadResource(uid)) });
     await answerTo(protocol, {
       resources: [workloadResource("b", { addresses: [new Uint8Array(3)] }, { version: "2" })],
       removed_resources: ["c"],
     });
-    assert.deepEqual(told(protocol), [{ a: "1" }, {}]);
+    assert.deepEqual(await told(protocol), [{ a: "1" }, {}]);
     assert.deepEqual(workloads(protocol), ["a", "b"]);
   });
 
   it("tells no versions where they would be more than control planes take", async () => {
     const protocol = createWorkloadProtocol(node);
-    open(protocol);
+    await open(protocol);
     const uids = Array.from(
       { length: 60_000 },
       (_, i) => `Kubernetes//Pod/some-namespace/some-deployment-${i}`,
     );
     const version = "0123456789abcdef";
     await accepted(protocol, { resources: uids.map((uid) => workloadResource(uid, {}, { version })) });
-    const [addresses] = protocol.open(at);
+    const [addresses] = await protocol.open(at);
     assert.ok(addresses.length < 2 ** 20, `${addresses.length} bytes`);
     // Everything comes again; what does not has gone.
     await accepted(protocol, {
@@ -117,7 +136,7 @@ describe("xds delta: opening a stream", () => {
       });
       const resources = [workloadResource("w", {}, { version: "123456789" })];
       await delta.receive(deltaResponseType.encode({ type_url: addressUrl, nonce: "n", resources }), at);
-      const { initial_resource_versions } = deltaRequestType.decode(delta.open()[0]);
+      const { initial_resource_versions } = deltaRequestType.decode((await delta.open())[0]);
       assert.deepEqual({ ...initial_resource_versions }, isTold ? { w: "123456789" } : {});
     }
   });
@@ -126,14 +145,14 @@ describe("xds delta: opening a stream", () => {
 describe("xds delta: responses", () => {
   it("may name what is not ASCII", async () => {
     const protocol = createWorkloadProtocol(node);
-    open(protocol);
+    await open(protocol);
     await accepted(protocol, { resources: [workloadResource("pod-\u00e9"), workloadResource("\u540d")] });
     assert.deepEqual(workloads(protocol), ["pod-\u00e9", "\u540d"]);
   });
 
   it("are answered once each with their nonce, also empty ones", async () => {
     const protocol = createWorkloadProtocol(node);
-    open(protocol);
+    await open(protocol);
     for (
       const response of [{ nonce: "1", resources: [workloadResource("a")] }, { nonce: "2" }, { nonce: "3" }]
     ) {
@@ -148,12 +167,12 @@ describe("xds delta: responses", () => {
 
   it("add, replace and remove; what is the same leaves the mesh the very same", async () => {
     const protocol = createWorkloadProtocol(node);
-    open(protocol);
+    await open(protocol);
     await accepted(protocol, { resources: [workloadResource("a"), workloadResource("b")] });
     const before = protocol.mesh;
     await accepted(protocol, { resources: [workloadResource("a", {}, { version: "2" })] });
     assert.equal(protocol.mesh, before);
-    assert.equal(told(protocol)[0].a, "2");
+    assert.equal((await told(protocol))[0].a, "2");
     await accepted(protocol, {
       resources: [workloadResource("a", { node: "n2" }, { version: "3" })],
       removed_resources: ["b"],
@@ -165,7 +184,7 @@ describe("xds delta: responses", () => {
 
   it("change the mesh in one edit", async () => {
     const protocol = createWorkloadProtocol(node);
-    open(protocol);
+    await open(protocol);
     const { mesh } = protocol;
     const seen = new Set([mesh]);
     const watch = setInterval(() => seen.add(protocol.mesh), 0);
@@ -179,7 +198,7 @@ describe("xds delta: responses", () => {
 
   it("remove nothing where a removed name is nobody's, an alias say", async () => {
     const protocol = createWorkloadProtocol(node);
-    open(protocol);
+    await open(protocol);
     const service = serviceResource("shop/web.test", {}, { aliases: ["/10.96.0.1"] });
     await accepted(protocol, { resources: [service] });
     await accepted(protocol, { resources: [service], removed_resources: ["/10.96.0.1", "unknown"] });
@@ -189,7 +208,7 @@ describe("xds delta: responses", () => {
 
   it("keep what they both bring and remove", async () => {
     const protocol = createWorkloadProtocol(node);
-    open(protocol);
+    await open(protocol);
     await accepted(protocol, { resources: [workloadResource("a")] });
     await accepted(protocol, {
       resources: [workloadResource("a", { node: "n2" })],
@@ -200,7 +219,7 @@ describe("xds delta: responses", () => {
 
   it("of a type remove resources of that type only", async () => {
     const protocol = createWorkloadProtocol(node);
-    open(protocol);
+    await open(protocol);
     await accepted(protocol, { resources: [serviceResource("shop/web")] });
     await accepted(protocol, { type_url: authorizationUrl, resources: [policyResource("shop/web")] });
     await accepted(protocol, { type_url: authorizationUrl, removed_resources: ["shop/web"] });
@@ -212,7 +231,7 @@ describe("xds delta: responses", () => {
 
   it("of a type that nobody asked for get no answer, for that would subscribe to it", async () => {
     const protocol = createWorkloadProtocol(node);
-    open(protocol);
+    await open(protocol);
     for (const type_url of ["type.googleapis.com/envoy.config.cluster.v3.Cluster", ""]) {
       const bytes = deltaResponseType.encode({ type_url, nonce: "n", removed_resources: ["a"] });
       assert.deepEqual(await protocol.receive(bytes, at), []);
@@ -221,20 +240,20 @@ describe("xds delta: responses", () => {
 
   it("are complete once every type has come, empty or not, on whatever stream", async () => {
     const protocol = createWorkloadProtocol(node);
-    open(protocol);
+    await open(protocol);
     assert.equal(protocol.complete, false);
     await accepted(protocol, { type_url: authorizationUrl });
     assert.equal(protocol.complete, false);
-    open(protocol);
+    await open(protocol);
     await accepted(protocol, {});
     assert.equal(protocol.complete, true);
-    open(protocol);
+    await open(protocol);
     assert.equal(protocol.complete, true);
   });
 
   it("may name policies and services that come later", async () => {
     const protocol = createWorkloadProtocol(node);
-    open(protocol);
+    await open(protocol);
     const services = {
       "shop/web.test": { ports: [{ service_port: 80, target_port: 8080, app_protocol: 0 }] },
     };
@@ -249,7 +268,7 @@ describe("xds delta: responses", () => {
 
   it("that are cut off are answered where they could be told apart, else they end the stream", async () => {
     const protocol = createWorkloadProtocol(node);
-    open(protocol);
+    await open(protocol);
     await accepted(protocol, { resources: [workloadResource("a")] });
     const { mesh } = protocol;
     const whole = deltaResponseType.encode({ type_url: addressUrl, nonce: "n", removed_resources: ["a"] });
@@ -268,7 +287,7 @@ describe("xds delta: a resource that is refused", () => {
 
   it("is named with the reason, and the rest of the response counts", async () => {
     const protocol = createWorkloadProtocol(node);
-    open(protocol);
+    await open(protocol);
     const answer = await answerTo(protocol, {
       nonce: "n1",
       resources: [workloadResource("a"), bad, serviceResource("shop/web.test")],
@@ -288,7 +307,7 @@ describe("xds delta: a resource that is refused", () => {
 
   it("keeps its last good version, until a good one comes or it is removed", async () => {
     const protocol = createWorkloadProtocol(node);
-    open(protocol);
+    await open(protocol);
     await accepted(protocol, { resources: [workloadResource("bad", { node: "n1" })] });
     await answerTo(protocol, { resources: [bad] });
     assert.equal(protocol.mesh.workloads.get("bad")?.traits.node, "n1");
@@ -299,7 +318,7 @@ describe("xds delta: a resource that is refused", () => {
     assert.deepEqual([shown.bad.node, meta.workloads.bad.version], ["n1", "1"]);
     await accepted(protocol, { resources: [workloadResource("bad", { node: "n2" }, { version: "3" })] });
     assert.deepEqual(protocol.rejections, []);
-    assert.equal(told(protocol)[0].bad, "3");
+    assert.equal((await told(protocol))[0].bad, "3");
     await answerTo(protocol, { resources: [bad] });
     await accepted(protocol, { removed_resources: ["bad"] });
     assert.deepEqual([protocol.rejections, workloads(protocol)], [[], []]);
@@ -307,10 +326,10 @@ describe("xds delta: a resource that is refused", () => {
 
   it("that has gone while the stream was away is dropped, last good version and all", async () => {
     const protocol = createWorkloadProtocol(node);
-    open(protocol);
+    await open(protocol);
     await accepted(protocol, { resources: [workloadResource("bad"), workloadResource("a")] });
     await answerTo(protocol, { resources: [bad] });
-    open(protocol);
+    await open(protocol);
     // Its version was not told, so it would have come if it were there.
     await accepted(protocol, {});
     assert.deepEqual([workloads(protocol), protocol.rejections], [["a"], []]);
@@ -320,26 +339,26 @@ describe("xds delta: a resource that is refused", () => {
 
   it("that never had a good version and has gone while the stream was away is dropped too", async () => {
     const protocol = createWorkloadProtocol(node);
-    open(protocol);
+    await open(protocol);
     await answerTo(protocol, { resources: [bad] });
-    open(protocol);
+    await open(protocol);
     await accepted(protocol, {});
     assert.deepEqual(protocol.rejections, []);
   });
 
   it("that still comes after that stays refused, its last good version in force", async () => {
     const protocol = createWorkloadProtocol(node);
-    open(protocol);
+    await open(protocol);
     await accepted(protocol, { resources: [workloadResource("bad")] });
     await answerTo(protocol, { resources: [bad] });
-    open(protocol);
+    await open(protocol);
     await answerTo(protocol, { resources: [bad] });
     assert.deepEqual([workloads(protocol), protocol.rejections.length], [["bad"], 1]);
   });
 
   it("is every one of a name that comes more than once", async () => {
     const protocol = createWorkloadProtocol(node);
-    open(protocol);
+    await open(protocol);
     const answer = await answerTo(protocol, {
       resources: [workloadResource("a"), workloadResource("b"), workloadResource("a", { node: "n2" })],
     });
@@ -349,7 +368,7 @@ describe("xds delta: a resource that is refused", () => {
 
   it("is told together with others, and of very many some are counted", async () => {
     const protocol = createWorkloadProtocol(node);
-    open(protocol);
+    await open(protocol);
     const resources = Array.from(
       { length: 50 },
       (_, i) => workloadResource(`w${i}`, { addresses: [new Uint8Array(1)] }),
@@ -361,7 +380,7 @@ describe("xds delta: a resource that is refused", () => {
 
   it("is one that cannot be decoded, has no name, no contents, another type, or another identity", async () => {
     const protocol = createWorkloadProtocol(node);
-    open(protocol);
+    await open(protocol);
     const good = workloadResource("a");
     const { value } = good.resource!;
     const cases: [Parameters<typeof workloadResource>[2], RegExp][] = [
@@ -382,7 +401,7 @@ describe("xds delta: a resource that is refused", () => {
 
   it("is a service or policy that says it is another one", async () => {
     const protocol = createWorkloadProtocol(node);
-    open(protocol);
+    await open(protocol);
     await answerTo(protocol, { resources: [serviceResource("shop/web.test", { namespace: "other" })] });
     const policy = policyResource("shop/p", { name: "q" });
     await answerTo(protocol, { type_url: authorizationUrl, resources: [policy] });

@@ -45,7 +45,7 @@ describe("xds workload: fuzz", () => {
       )
     );
     const protocol = createWorkloadProtocol({ id: "x" });
-    protocol.open(new Date(0));
+    await protocol.open(new Date(0));
     const counts = { acks: 0, nacks: 0, unanswered: 0, garbage: 0 };
     for (let i = 0; i < responses; i++) {
       const good = all[Math.floor(random() * all.length)];
@@ -77,7 +77,7 @@ describe("xds workload: fuzz", () => {
         if (!(error instanceof EnvelopeError)) throw error;
         counts.garbage++;
         assert.equal(protocol.mesh, before, "garbage changed something");
-        protocol.open(new Date(i));
+        await protocol.open(new Date(i));
       }
       if (i % 500 === 0) await assertWhole(protocol);
     }
@@ -93,7 +93,7 @@ describe("xds workload: fuzz", () => {
     );
     const fresh = createWorkloadProtocol({ id: "x" });
     for (const one of [protocol, fresh]) {
-      one.open(new Date(0));
+      await one.open(new Date(0));
       for (const bytes of whole) await one.receive(bytes, new Date(0));
     }
     for (const [key, workload] of fresh.mesh.workloads.entries()) {

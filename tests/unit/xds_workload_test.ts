@@ -16,7 +16,7 @@ import { resourcesOf } from "./_xds_replay.ts";
 /** What the mesh has of a resource, or why it was refused. */
 async function received(resource: Resource) {
   const protocol = createWorkloadProtocol(node);
-  protocol.open(new Date());
+  await protocol.open(new Date());
   const type_url = resource.resource!.type_url;
   await protocol.receive(
     deltaResponseType.encode({ type_url, nonce: "n", resources: [resource] }),
@@ -67,7 +67,7 @@ describe("xds workload: workloads", () => {
 
   it("of one response share what they have alike, and nothing else", async () => {
     const protocol = createWorkloadProtocol(node);
-    protocol.open(new Date());
+    await protocol.open(new Date());
     const said = { node: "n1", locality: { region: "r", zone: "z", subzone: "" } };
     const resources = [
       workloadResource("a", { ...said, addresses: [ip4] }),
@@ -244,7 +244,7 @@ describe("xds workload: services", () => {
 
   it("may become a workload of the same name, and back", async () => {
     const protocol = createWorkloadProtocol(node);
-    protocol.open(new Date());
+    await protocol.open(new Date());
     const name = "shop/web.test";
     for (
       const [resource, sizes] of [
@@ -298,7 +298,7 @@ describe("xds workload: policies", () => {
 
   it("are told of in status, twenty of them by name", async () => {
     const protocol = createWorkloadProtocol(node);
-    protocol.open(new Date());
+    await protocol.open(new Date());
     const resources = Array.from({ length: 25 }, (_, i) => policyResource(`shop/p${10 + i}`));
     const response = { type_url: authorizationUrl, nonce: "n", resources };
     await protocol.receive(deltaResponseType.encode(response), new Date());

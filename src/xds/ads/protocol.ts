@@ -139,7 +139,9 @@ export function createAdsProtocol(
 
   return {
     method: "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources",
-    open: (now) => {
+    // Not awaited by itself: subscriptions are few.
+    // deno-lint-ignore require-await
+    open: async (now) => {
       asked.clear();
       for (const set of sets) set.forgetNonce();
       missing.restart(now);

@@ -107,7 +107,7 @@ export function createWorkloadProtocol(node: Partial<Node>): Protocol {
   const delta = createDelta({ node, types: [addresses, authorizations], prepare });
   return {
     method,
-    open: delta.open,
+    open: (_now, pause) => delta.open(pause),
     receive: delta.receive,
     // A wildcard has no names to wait for.
     expire: () => [],
