@@ -74,7 +74,7 @@ export async function startAgent(
   const pinRoot = `${bpffsPath}/${ownedName(prefix, name)}`;
   Deno.mkdirSync(pinRoot, { mode: 0o700 });
   const fd = openDirectory(shim, cgroup.path);
-  const turns = await openTurns();
+  const turns = await openTurns(`/run/${ownedName(prefix, name)}.turns`);
   const slices = turnSlices(turns);
   const datapath = openDatapath(shim, {
     paths: pinPaths(pinRoot),

@@ -355,7 +355,7 @@ export async function createMapAside(shim: Shim, spec: MapSpec): Promise<number>
   shim.count(`${spec.name}.create`);
   const shape = shapeOf(spec);
   const result = await shim.call.weft_map_create_aside(...shape);
-  keepUntilHere(shape);
+  keepUntilHere(shape[1]);
   return checkCreated(result, spec);
 }
 

@@ -144,7 +144,7 @@ export function openShim(): Shim {
 }
 
 /** A call on another thread holds no reference to its buffers: they must be in use until it is done. */
-export function keepUntilHere(..._buffers: unknown[]): void {}
+export function keepUntilHere(..._buffers: ArrayBufferView[]): void {}
 
 /** Closes a file descriptor of the shim's. */
 export function closeFd(shim: Shim, fd: number): void {

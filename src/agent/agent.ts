@@ -19,7 +19,7 @@ import {
   socketSizesOf,
   sweepFlows,
 } from "../dataplane/mod.ts";
-import { cgroupId, ensureBpffs, HostError, openTurns, turnSlices } from "../host/mod.ts";
+import { cgroupId, ensureBpffs, HostError, openTurns, type Turns, turnSlices } from "../host/mod.ts";
 import { createNodeFinder } from "../locality/mod.ts";
 import { emptySnapshot, type Snapshot } from "../mesh/mod.ts";
 import { serveAdmin } from "../observe/admin_server.ts";
@@ -93,8 +93,7 @@ export async function runAgent(
     );
   }
   const publishThreads = options.publishThreads ?? await probePublishThreads(shim);
-  const turns = stack.use(await openTurns());
-  const slices = turnSlices(turns);
+  const slices = turnSlices(stack.use(await ownTurns(runtime.turns)));
   const datapath = openDatapath(shim, {
     paths,
     sizes: options.sizes,
@@ -194,8 +193,9 @@ export async function runAgent(
       endpoints: (service) => endpointViews(datapath, controller, outliers, service, options.node.network),
       explain: (to, protocol) => explainView(datapath, controller, to, protocol),
       records: () => recordsView(datapath, options.watermarks),
-      resources: (only) => source.resources(only),
+      resources: (only) => source.resources(only, slices),
     },
+    slices,
     (path, error) => log.error("an answer of the admin interface broke off", { path, reason: String(error) }),
   );
   try {
@@ -292,7 +292,10 @@ function openCgroup(shim: Shim, path: string): { fd: number; id: bigint } {
   }
 }
 
-function lockRuntime(shim: Shim, options: AgentOptions): { socket: string; lockFd: number } {
+function lockRuntime(
+  shim: Shim,
+  options: AgentOptions,
+): { socket: string; turns: string; lockFd: number } {
   const runtime = runtimePaths(options.pinRoot, options.socket);
   Deno.mkdirSync(runtime.directory, { recursive: true, mode: 0o700 });
   const lockFd = lockFile(shim, runtime.lock);
@@ -302,7 +305,20 @@ function lockRuntime(shim: Shim, options: AgentOptions): { socket: string; lockF
       "stop it first, or choose another --pin-root",
     );
   }
-  return { socket: runtime.socket, lockFd };
+  return { socket: runtime.socket, turns: runtime.turns, lockFd };
+}
+
+async function ownTurns(path: string): Promise<Turns> {
+  try {
+    return await openTurns(path);
+  } catch (error) {
+    const remedy =
+      "the agent needs it for a moment when it starts: its directory must be writable, and its path short " +
+      "(choose another --pin-root)";
+    throw new HostError(`cannot make the UNIX socket ${path}: ${(error as Error).message}`, remedy, {
+      cause: error,
+    });
+  }
 }
 
 function warnOfOtherSize(datapath: Datapath, wanted: SocketSizes, log: Logger): void {

@@ -4,6 +4,8 @@ export interface RuntimePaths {
   readonly directory: string;
   readonly socket: string;
   readonly lock: string;
+  /** Of the socket that is there for a moment when an agent starts (host/turns.ts). */
+  readonly turns: string;
 }
 
 /**
@@ -13,5 +15,10 @@ export interface RuntimePaths {
 export function runtimePaths(pinRoot: string, socket?: string): RuntimePaths {
   const directory = "/run/weft";
   const name = pinRoot.replace(/^\/+|\/+$/g, "").replaceAll("/", "-");
-  return { directory, socket: socket ?? `${directory}/${name}.sock`, lock: `${directory}/${name}.lock` };
+  return {
+    directory,
+    socket: socket ?? `${directory}/${name}.sock`,
+    lock: `${directory}/${name}.lock`,
+    turns: `${directory}/${name}.turns`,
+  };
 }

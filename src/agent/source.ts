@@ -32,7 +32,9 @@ export interface Source {
   /**
    * What the control plane said, as the text of one JSON object in pieces (`ResourcesResponse`).
    *
-   * @param only one collection; @returns the known collections where it is none, `undefined` for a file
+   * @param only one collection
+   * @param slices how the text is made
+   * @returns the known collections where `only` is none, `undefined` for a file
    */
-  resources(only: string | undefined): AsyncIterable<string> | readonly string[] | undefined;
+  resources(only: string | undefined, slices: Slices): AsyncIterable<string> | readonly string[] | undefined;
 }

@@ -81,12 +81,12 @@ export function createXdsSource(options: XdsSourceOptions, log: Logger): Source 
     get controlPlane() {
       return client && statusOf(name, mode, client, protocol);
     },
-    resources: (only) => {
+    resources: (only, slices) => {
       const { collections, rejections } = protocol;
       const known = collections.map(({ name }) => name);
       if (only !== undefined && !known.includes(only)) return known;
       const extras = { connected: client?.state.connected ?? false, ...protocol.extras };
-      return resourcesText({ collections, rejections, extras }, only);
+      return resourcesText({ collections, rejections, extras }, only, slices);
     },
   };
 }

@@ -2,7 +2,7 @@
 
 import type { Shim, workload } from "../../ffi/mod.ts";
 import { check } from "../../ffi/mod.ts";
-import type { Pause } from "../host/mod.ts";
+import { finish, inSlices, type Pause, type Steps } from "../host/mod.ts";
 import type { RecordPool } from "../records/mod.ts";
 import type { Applied } from "./applied.ts";
 import { frontendKey, rangeKeyOf } from "./frontend_key.ts";
@@ -53,26 +53,24 @@ export async function flush(target: FlushTarget, plan: Plan): Promise<void> {
     undo.push(inverse);
     action();
   };
-  /** As `step`, with one part after the other, so that nobody waits for all of a large one: all actions for each. */
+  /** As `step`, with one part after the other, so that nobody waits for all of a large one. */
   const steps = async <T>(
     all: readonly T[],
-    actions: readonly ((some: readonly T[]) => void)[],
+    action: (some: readonly T[]) => Steps<void> | void,
     inverse: () => void,
   ) => {
     undo.push(inverse);
     for (let at = 0; at < all.length; at += entriesAtOnce) {
-      const some = all.slice(at, at + entriesAtOnce);
-      for (const action of actions) {
-        action(some);
-        await pause();
-      }
+      const rest = action(all.slice(at, at + entriesAtOnce));
+      if (rest) await inSlices(rest, pause);
+      await pause();
     }
   };
   try {
     await resetHits(target, plan);
     await steps(
       plan.endpoints,
-      [(some) => writeEndpoints(target, some)],
+      (some) => writeEndpoints(target, some),
       // A UDP socket may have been given one before a later step failed.
       () => maps.endpoints.storeMany(plan.endpoints.map((row) => kernelEndpoint(row, false))),
     );
@@ -85,20 +83,20 @@ export async function flush(target: FlushTarget, plan: Plan): Promise<void> {
     const limits = [...plan.limits.values()];
     await steps(
       limits,
-      [(some) => writeLimits(sockets, some)],
+      (some) => writeLimits(sockets, some),
       () => restoreLimits(sockets, limits),
     );
     await steps(
       plan.servicePorts,
-      [(some) => writeServicePorts(maps, some, "after")],
+      (some) => writeServicePorts(maps, some, "after"),
       () => writeServicePorts(maps, plan.servicePorts, "before"),
     );
     const { put, whole, gone } = frontendSteps(plan.frontends);
     const frontends = (edits: Plan["frontends"]) =>
       steps(
         edits,
-        frontendWriters.map((write) => (some: Plan["frontends"]) => write(target, some, "after")),
-        () => frontendWriters.forEach((write) => write(target, edits, "before")),
+        (some) => writeFrontends(target, some, "after"),
+        () => finish(writeFrontends(target, edits, "before")),
       );
     const ranges = (edits: Plan["ranges"]) =>
       step(() => writeRanges(maps, edits, "after"), () => writeRanges(maps, edits, "before"));
@@ -110,7 +108,7 @@ export async function flush(target: FlushTarget, plan: Plan): Promise<void> {
     await frontends(gone);
     await steps(
       plan.retired,
-      [(some) => maps.endpoints.storeMany(some.map((row) => kernelEndpoint(row, false)))],
+      (some) => maps.endpoints.storeMany(some.map((row) => kernelEndpoint(row, false))),
       () => maps.endpoints.storeMany(plan.retired.map((row) => kernelEndpoint(row, true))),
     );
   } catch (error) {
@@ -223,26 +221,27 @@ function writeRanges(maps: MeshMaps, edits: Plan["ranges"], side: "before" | "af
   maps.ranges.deleteMany(deletes);
 }
 
-type WriteFrontends = (target: FlushTarget, edits: Plan["frontends"], side: "before" | "after") => void;
-
-/** Frontends that are gone are taken out of both maps, then the others are put: a line never says more than `frontends`. */
-const frontendWriters: readonly WriteFrontends[] = [
-  ({ maps, applied }, edits, side) => {
-    const keys = edits.filter((edit) => edit[side] === undefined).map((edit) =>
-      frontendKey(applied, edit.key)
-    );
-    maps.frontendLines.delete(keys);
-    maps.frontends.deleteMany(keys);
-  },
-  ({ maps, applied }, edits, side) => maps.frontends.updateMany(frontendPuts(applied, edits, side)),
-  ({ maps, applied }, edits, side) => maps.frontendLines.put(frontendPuts(applied, edits, side)),
-];
-
-function frontendPuts(applied: Applied, edits: Plan["frontends"], side: "before" | "after") {
-  return edits.flatMap((edit): [workload.FrontendKey, workload.Frontend][] => {
-    const id = edit[side];
-    if (id === undefined) return [];
+/**
+ * Yields before the lines are put: until then one may name the service port that `frontends` had before, which stays what it was until
+ * the flush is over.
+ */
+function* writeFrontends(
+  { maps, applied }: FlushTarget,
+  edits: Plan["frontends"],
+  side: "before" | "after",
+): Steps<void> {
+  const puts: [workload.FrontendKey, workload.Frontend][] = [];
+  const deletes: workload.FrontendKey[] = [];
+  for (const edit of edits) {
     const key = frontendKey(applied, edit.key);
-    return [[key, frontendWord(key, id)]];
-  });
+    const id = edit[side];
+    if (id === undefined) deletes.push(key);
+    else puts.push([key, frontendWord(key, id)]);
+  }
+  // A line never has what `frontends` has not.
+  maps.frontendLines.delete(deletes);
+  maps.frontends.deleteMany(deletes);
+  maps.frontends.updateMany(puts);
+  yield;
+  maps.frontendLines.put(puts);
 }

@@ -1,6 +1,6 @@
 /** Long work in bounded slices, so that keepalive, admin interface and timers never wait for all of it. */
 
-import type { Turns } from "./turns.ts";
+import { timerTurn, type Turns } from "./turns.ts";
 
 /**
  * To be called between small steps of long work: it gives `undefined` while the slice is not used up, else a promise that resolves
@@ -51,5 +51,5 @@ export function turnSlices(turns: Turns): Slices {
   });
 }
 
-/** Slices with a timer of no time between them, in which Deno (2.9) looks for what comes from outside: it takes 2 ms. */
-export const timedSlices: Slices = createSlices(10, () => new Promise((resolve) => setTimeout(resolve, 0)));
+/** Slices for who has no turns: longer ones, as a rest takes 2 ms. */
+export const timedSlices: Slices = createSlices(10, timerTurn);

@@ -2,7 +2,7 @@
 
 import type { EndpointsResponse, RecordsResponse, ServiceView, StatusResponse, WorkloadView } from "./api.ts";
 import { type Destination, type Explanation, parseDestination } from "../explain/mod.ts";
-import { joined } from "../host/mod.ts";
+import { joined, type Slices } from "../host/mod.ts";
 import { metricsText } from "./metrics.ts";
 
 /** How long answers that have begun may take once the agent ends. */
@@ -34,11 +34,13 @@ export interface AdminServer {
  * Serves until closed. A socket that a killed agent left is replaced: the caller holds the lock that says it is dead.
  *
  * @param path its directory exists and is the owner's alone
+ * @param slices how long answers are made
  * @param onError told why an answer broke off that had begun
  */
 export function serveAdmin(
   path: string,
   views: AdminViews,
+  slices: Slices,
   onError: (path: string, error: unknown) => void,
 ): AdminServer {
   try {
@@ -49,7 +51,7 @@ export function serveAdmin(
   const before = Deno.umask(0o177);
   try {
     let ended = false;
-    const streams = { isEnded: () => ended, onError };
+    const streams = { isEnded: () => ended, slices, onError };
     const server = Deno.serve(
       { path, transport: "unix", onListen: () => {} },
       (request) => answer(request, views, streams),
@@ -77,6 +79,7 @@ export function serveAdmin(
 interface Streams {
   /** Nothing that views are made of may be looked at any more. */
   readonly isEnded: () => boolean;
+  readonly slices: Slices;
   readonly onError: (path: string, error: unknown) => void;
 }
 
@@ -91,9 +94,9 @@ function answer(request: Request, views: AdminViews, streams: Streams): Response
       case "/status":
         return Response.json(views.status());
       case "/services":
-        return streamed(listText(views.services()));
+        return streamed(listText(views.services(), streams.slices));
       case "/workloads":
-        return streamed(listText(views.workloads()));
+        return streamed(listText(views.workloads(), streams.slices));
       case "/endpoints": {
         const service = url.searchParams.get("service") ?? "";
         const found = views.endpoints(service);
@@ -171,9 +174,9 @@ async function* watched<T>(
 }
 
 /** There may be a hundred thousand items. */
-async function* listText(items: Iterable<object | undefined>): AsyncGenerator<string> {
+async function* listText(items: Iterable<object | undefined>, slices: Slices): AsyncGenerator<string> {
   yield "[";
-  yield* joined(items, (item) => JSON.stringify(item));
+  yield* joined(items, (item) => JSON.stringify(item), slices);
   yield "]";
 }
 

@@ -11,7 +11,7 @@ import {
   type ArrayOfMaps,
   check,
   closeFd,
-  createMap,
+  createMapAside,
   mapInfo,
   openMapById,
   type Shim,
@@ -45,15 +45,22 @@ export async function createOuterMap(
 ): Promise<ArrayOfMaps> {
   const placeholder = createInnerMap(shim, 1);
   try {
-    const outer = openOuter(createMap(shim, {
-      type: mapTypeArrayOfMaps,
-      name: "records",
-      keySize: 4,
-      valueSize: 4,
-      maxEntries: slots,
-      innerFd: placeholder,
-    }));
-    await outer.publish([{ slot: placeholderSlot, fd: placeholder }], 1);
+    const outer = openOuter(
+      await createMapAside(shim, {
+        type: mapTypeArrayOfMaps,
+        name: "records",
+        keySize: 4,
+        valueSize: 4,
+        maxEntries: slots,
+        innerFd: placeholder,
+      }),
+    );
+    try {
+      await outer.publish([{ slot: placeholderSlot, fd: placeholder }], 1);
+    } catch (error) {
+      outer[Symbol.dispose]();
+      throw error;
+    }
     return outer;
   } finally {
     closeFd(shim, placeholder);

@@ -1,7 +1,7 @@
 /** What `weft resources -o json` shows, as text in pieces: a mesh may have a hundred thousand resources. */
 
 import type { Protocol, StoredResource } from "./protocol.ts";
-import { joined } from "../host/mod.ts";
+import { joined, type Slices, timedSlices } from "../host/mod.ts";
 
 /** What is known of a protocol's resources. */
 export type ResourcesOf = Pick<Protocol, "collections" | "extras" | "rejections">;
@@ -12,8 +12,13 @@ export type ResourcesOf = Pick<Protocol, "collections" | "extras" | "rejections"
  * Resources stand in no order. Each is whole; one that comes or goes while the text is made may be in it or not.
  *
  * @param only the one collection that is wanted
+ * @param slices how it is made
  */
-export async function* resourcesText(of: ResourcesOf, only?: string): AsyncGenerator<string> {
+export async function* resourcesText(
+  of: ResourcesOf,
+  only?: string,
+  slices: Slices = timedSlices,
+): AsyncGenerator<string> {
   const wanted = of.collections.filter(({ name }) => only === undefined || only === name);
   const extras = only === undefined ? Object.entries(of.extras) : [];
   const { rejections } = of;
@@ -25,7 +30,7 @@ export async function* resourcesText(of: ResourcesOf, only?: string): AsyncGener
     yield* joined(resources(), (resource) => {
       const value = JSON.stringify(jsonOf(resource));
       return shape === "list" ? value : `${JSON.stringify(resource.name)}:${value}`;
-    });
+    }, slices);
     yield `${close},`;
   }
   for (const [name, value] of extras) yield `${JSON.stringify(name)}:${JSON.stringify(value)},`;
@@ -35,7 +40,7 @@ export async function* resourcesText(of: ResourcesOf, only?: string): AsyncGener
     yield* joined(resources(), ({ name, version, receivedAt }) => {
       const meta = { version, receivedAt: receivedAt.toISOString() };
       return `${JSON.stringify(name)}:${JSON.stringify(meta)}`;
-    });
+    }, slices);
     yield "}";
   }
   yield "},";

@@ -107,14 +107,17 @@ export async function openStream(
     throw error;
   }
   let open = true;
-  const end = () => open = false;
-  call.on("error", end);
-  call.on("end", end);
+  let failure: unknown;
+  call.on("end", () => open = false);
+  call.on("error", (error) => {
+    open = false;
+    failure = error;
+  });
   return {
     send: (message) => {
       if (open) call.write(message);
     },
-    messages: messagesOf(call),
+    messages: messagesOf(call, () => failure),
     close,
   };
 }
@@ -146,12 +149,14 @@ function connected(client: Client, call: Call, timeoutMs: number, signal: AbortS
   });
 }
 
-async function* messagesOf(call: Call): AsyncGenerator<Uint8Array> {
+/** @param failure why the call has ended, which who begins to read only then is not told: the call looks as if it had ended well */
+async function* messagesOf(call: Call, failure: () => unknown): AsyncGenerator<Uint8Array> {
   try {
     for await (const message of call) yield message;
   } catch (error) {
     throw streamError(error);
   }
+  if (failure() !== undefined) throw streamError(failure());
 }
 
 /** The words of grpc-js's errors, whatever their code: not all that should be UNAVAILABLE are. */

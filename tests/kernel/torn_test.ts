@@ -6,6 +6,7 @@ import {
   createMap,
   HashMap,
   mapInfo,
+  mmapable,
   openMapById,
   openShim,
   type Shim,
@@ -43,8 +44,6 @@ async function alternate(first: () => void, second: () => void, until: Promise<u
     await new Promise((resolve) => setTimeout(resolve, 0)); // the promise's turn
   }
 }
-
-const mmapable = 1 << 10; // BPF_F_MMAPABLE
 
 const ones = 0x11111111;
 const twos = 0x22222222;

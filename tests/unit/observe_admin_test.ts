@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { z } from "zod";
+import { timedSlices } from "../../src/host/mod.ts";
 import { AgentAnswerError, AgentNotRunning, askAgent } from "../../src/observe/admin_client.ts";
 import { type AdminServer, type AdminViews, serveAdmin } from "../../src/observe/admin_server.ts";
 import { workloadsResponse } from "../../src/observe/api.ts";
@@ -29,7 +30,12 @@ describe("the admin interface", () => {
   let server: AdminServer | undefined;
 
   function serve(some: Partial<AdminViews>): void {
-    server = serveAdmin(socket, viewsOf(some), (path, error) => broken.push(`${path}: ${error}`));
+    server = serveAdmin(
+      socket,
+      viewsOf(some),
+      timedSlices,
+      (path, error) => broken.push(`${path}: ${error}`),
+    );
   }
 
   beforeEach(() => {
