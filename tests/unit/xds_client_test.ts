@@ -1,5 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import { sleep } from "../../src/host/mod.ts";
 import { createWorkloadProtocol, type Protocol, runClient } from "../../src/xds/mod.ts";
 import { deltaResponseType } from "../../src/xds/proto/mod.ts";
 import { createControlPlane, createTcpProxy } from "../kit/mod.ts";
@@ -64,6 +65,26 @@ describe("xds client: the stream", () => {
     }
     assert.ok(client.ends.length >= 3);
     assert.ok(client.ends.every(({ error }) => error !== ""), JSON.stringify(client.ends));
+  });
+
+  it("that breaks while it is opened, which takes time where much is held, tells why", async () => {
+    await using plane = await createControlPlane();
+    const broken = Promise.withResolvers<void>();
+    const protocol: Protocol = Object.create(createWorkloadProtocol(node), {
+      open: {
+        value: async () => {
+          await broken.promise;
+          return [];
+        },
+      },
+    });
+    await using client = startClient(plane.target, { protocol });
+    (await plane.stream()).fail();
+    // Time enough for the client to hear of it.
+    await sleep(100);
+    broken.resolve();
+    await client.until("the end of the stream", () => client.ends.length > 0);
+    assert.equal(client.ends[0].error, "told to fail");
   });
 
   it("is tried again and again, with longer and longer waits, where nobody listens", async () => {
