@@ -131,6 +131,11 @@ export class KernelMap<K, V> implements Disposable {
       const [[key, value]]: (readonly [K, V])[] = entries;
       return this.update(key, value);
     }
+    for (const _ of this.updateInSteps(entries, most));
+  }
+
+  /** As `updateMany`; yields after each system call but the last. */
+  *updateInSteps(entries: Iterable<readonly [K, V]>, most: number): Generator<undefined, void, void> {
     const { key: keyCodec, value: valueCodec } = this;
     let keys: DataView<ArrayBuffer> | undefined;
     let values: DataView<ArrayBuffer> | undefined;
@@ -141,11 +146,15 @@ export class KernelMap<K, V> implements Disposable {
       length = 0;
     };
     for (const [key, value] of entries) {
+      if (length === capacity) {
+        write();
+        yield;
+      }
       keys ??= new DataView(new ArrayBuffer(capacity * keyCodec.size));
       values ??= new DataView(new ArrayBuffer(capacity * valueCodec.size));
       keyCodec.write(keys, length * keyCodec.size, key);
       valueCodec.write(values, length * valueCodec.size, value);
-      if (++length === capacity) write();
+      length++;
     }
     if (length > 0) write();
   }

@@ -28,6 +28,6 @@ export { type Child, inPlace, type Place, spawn, type SpawnOptions } from "./pro
 export { endProcesses } from "./process_end.ts";
 export { CommandError, run } from "./run.ts";
 export { sleep } from "./sleep.ts";
-export { createSlices, type Pause, type Slices, timedSlices, turnSlices } from "./slices.ts";
+export { createSlices, noPause, type Pause, type Slices, timedSlices, turnSlices } from "./slices.ts";
 export { openTurns, type Turns } from "./turns.ts";
 export { finish, inSlices, mapInSteps, type Steps, stepSize } from "./steps.ts";

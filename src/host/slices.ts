@@ -8,6 +8,9 @@ import { timerTurn, type Turns } from "./turns.ts";
  */
 export type Pause = () => Promise<void> | undefined;
 
+/** For work that nobody waits for. */
+export const noPause: Pause = () => undefined;
+
 /** Begins work that pauses. */
 export type Slices = () => Pause;
 

@@ -1,5 +1,6 @@
 /** An inner map: one record in the kernel. */
 
+import type { Steps } from "../host/mod.ts";
 import { closeFd, createMap, KernelMap, openMapById, type Shim, u32, workload } from "../../ffi/mod.ts";
 
 const mapTypeArray = 2;
@@ -27,9 +28,9 @@ export function innerMap(shim: Shim, fd: number): KernelMap<number, workload.Rec
   return new KernelMap(shim, fd, { name: "record", key: u32, value: workload.recordEntry });
 }
 
-/** Writes a record's entries, from the first on. */
-export function fillInnerMap(shim: Shim, fd: number, entries: RecordEntries): void {
-  innerMap(shim, fd).updateMany(entries.entries(), entries.length);
+/** Writes a record's entries, from the first on, some thousands in a step. */
+export function fillInnerMap(shim: Shim, fd: number, entries: RecordEntries): Steps<void> {
+  return innerMap(shim, fd).updateInSteps(entries.entries(), entries.length);
 }
 
 /** What an inner map holds. */

@@ -6,7 +6,7 @@
  * placeholder's for good: that is how a new agent recognises it.
  */
 
-import type { Pause, Steps } from "../host/mod.ts";
+import { inSlices, noPause, type Pause, type Steps } from "../host/mod.ts";
 import {
   type ArrayOfMaps,
   check,
@@ -125,14 +125,14 @@ export interface NewRecord {
  * On an error some are published.
  *
  * @param threads how publishing waits (ArrayOfMaps.publish)
- * @param pause called between records, of which a batch takes tens of milliseconds. @default never
+ * @param pause called between records, of which a batch takes tens of milliseconds. @default {noPause}
  * @returns the inner maps' ids
  */
 export async function publishRecords(
   outer: ArrayOfMaps,
   records: readonly NewRecord[],
   threads: number,
-  pause: Pause = never,
+  pause: Pause = noPause,
 ): Promise<number[]> {
   // Three batches may be open at a time, where one will not do.
   const atOnce = records.length <= batchSize ? batchSize : Math.floor(batchSize / 3);
@@ -152,8 +152,6 @@ export async function publishRecords(
   return (await Promise.all(batches)).flat();
 }
 
-const never: Pause = () => undefined;
-
 /** A filled inner map that nothing refers to yet; the file descriptor is the owner's. */
 interface MadeRecord {
   readonly slot: number;
@@ -170,7 +168,8 @@ async function makeRecords(
     for (const { slot, capacity, entries } of records) {
       const fd = createInnerMap(shim, capacity);
       made.push({ slot, fd });
-      fillInnerMap(shim, fd, entries);
+      const filling = fillInnerMap(shim, fd, entries);
+      if (!filling.next().done) await inSlices(filling, pause);
       const turn = pause();
       if (turn) await turn;
     }

@@ -11,7 +11,7 @@
  */
 
 import { type ArrayOfMaps, closeFd, KernelError, openMapById, type Shim, workload } from "../../ffi/mod.ts";
-import type { Pause } from "../host/mod.ts";
+import { inSlices, noPause, type Pause } from "../host/mod.ts";
 import {
   createInnerMap,
   fillInnerMap,
@@ -19,7 +19,6 @@ import {
   innerMapHeader,
   innerMapShape,
   readCapacity,
-  withInnerMap,
 } from "./inner_map.ts";
 import {
   batchSize,
@@ -274,7 +273,7 @@ export function createRecordPool(options: PoolOptions): RecordPool {
     return table.takeTop(sizeClass, count).map((slot) => ({ slot, capacity: table.content(slot).capacity }));
   }
 
-  async function publishPending(records: readonly RecordContent[], pause: Pause | undefined): Promise<void> {
+  async function publishPending(records: readonly RecordContent[], pause: Pause): Promise<void> {
     learnPlaceholder();
     const made = records.map((record): NewRecord => ({
       slot: record.slot,
@@ -346,7 +345,7 @@ export function createRecordPool(options: PoolOptions): RecordPool {
       expectRecord(slot, "grow");
       return acquire(length);
     },
-    publish: async (records, pause) => {
+    publish: async (records, pause = noPause) => {
       borrowed = 0;
       const missing: RecordContent[] = [];
       for (const record of records) {
@@ -355,16 +354,19 @@ export function createRecordPool(options: PoolOptions): RecordPool {
           continue;
         }
         expectRecord(record.slot, "fill");
-        const filled = withInnerMap(shim, table.content(record.slot).id, (fd) => {
-          fillInnerMap(shim, fd, record.entries);
-          return true;
-        });
-        if (!filled) {
+        const fd = openMapById(shim, table.content(record.slot).id);
+        if (fd === undefined) {
           gone.add(record.slot);
           throw lost(record.slot);
         }
+        try {
+          const filling = fillInnerMap(shim, fd, record.entries);
+          if (!filling.next().done) await inSlices(filling, pause);
+        } finally {
+          closeFd(shim, fd);
+        }
         counts.fromSpares++;
-        const turn = pause?.();
+        const turn = pause();
         if (turn) await turn;
       }
       if (missing.length === 0) return;

@@ -66,7 +66,7 @@ export interface RecordPool {
   /**
    * Fills acquired places; those without an inner map get one, which waits for a grace period a batch.
    *
-   * @param pause called between records. @default never
+   * @param pause called between records. @default {noPause}
    */
   publish(records: readonly RecordContent[], pause?: Pause): Promise<void>;
   /** Edits published records in place. @throws {RecordError} where the kernel has the record no more */

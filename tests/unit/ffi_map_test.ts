@@ -65,6 +65,22 @@ describe("a map", () => {
     });
   }
 
+  it("takes many entries in steps of one call, with something left to do after each", () => {
+    const kernel = createFakeKernel();
+    using map = new HashMap(kernel.shim, create(kernel, hash, 20_000), {
+      name: "some",
+      key: u32,
+      value: u64,
+    });
+    for (const [count, calls] of [[1, 1], [4096, 1], [4097, 2], [10_000, 3]] as const) {
+      const before = kernel.shim.counts.get("some.update_batch") ?? 0;
+      const entries = Array.from({ length: count }, (_, i) => [i, BigInt(i)] as const);
+      assert.equal([...map.updateInSteps(entries, count)].length, calls - 1);
+      assert.equal(kernel.shim.counts.get("some.update_batch")! - before, calls);
+    }
+    assert.equal(map.countEntries(), 10_000);
+  });
+
   it("takes entries as they are made, whether more come than was said, or none", () => {
     const kernel = createFakeKernel();
     using map = new ArrayMap(kernel.shim, create(kernel, array, 10), { name: "some", value: u64 });
