@@ -32,12 +32,15 @@ export function listEntry({ index }: { readonly index: number }): workload.Recor
 
 function aliasEntries(rows: Rows, withWeights: boolean): Entries {
   const { threshold, alias } = buildAliasTable(rows.map(({ weight }) => weight));
-  const entries = rows.flatMap(({ index }, i) => [
-    { threshold: threshold[i], endpoint: index },
-    { threshold: alias[i], endpoint: rows[alias[i]].index },
-  ]);
-  const weights = rows.map(({ index, weight }) => ({ threshold: weight, endpoint: index }));
-  return withWeights ? entries.concat(weights) : entries;
+  const entries: Entries = [];
+  rows.forEach(({ index }, i) => {
+    entries.push({ threshold: threshold[i], endpoint: index });
+    entries.push({ threshold: alias[i], endpoint: rows[alias[i]].index });
+  });
+  if (withWeights) {
+    for (const { index, weight } of rows) entries.push({ threshold: weight, endpoint: index });
+  }
+  return entries;
 }
 
 /** With its key, which its places are made of. */
