@@ -62,9 +62,10 @@ export function runClient(options: ClientOptions, signal: AbortSignal): Client {
       onConnected();
       signal.addEventListener("abort", abort, { once: true });
       const { send, messages } = stream;
-      // Messages that wait already come without the event loop turning in between.
-      const pause = slices();
-      (await protocol.open(new Date(), pause)).forEach(send);
+      // Messages that wait already come without the event loop turning in between. Rests in which nothing is done: with turns V8, which
+      // marks a little in each, would leave small messages too little time, and what comes in such a rest is one flush.
+      const between = timedSlices();
+      (await protocol.open(new Date(), slices())).forEach(send);
       let receiving = false;
       expiry = setInterval(() => {
         if (receiving) return;
@@ -74,14 +75,14 @@ export function runClient(options: ClientOptions, signal: AbortSignal): Client {
       for await (const message of messages) {
         receiving = true;
         // The transport has just put it together in one go.
-        if (message.length > largeMessage) await pause();
-        const answers = await protocol.receive(message, new Date(), pause);
+        if (message.length > largeMessage) await between();
+        const answers = await protocol.receive(message, new Date(), slices());
         receiving = false;
         answers.forEach(send);
         backoff.reset();
         state = { ...state, error: undefined };
         onChange();
-        await pause();
+        await between();
       }
       return goneWell;
     } catch (error) {
