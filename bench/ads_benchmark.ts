@@ -112,7 +112,7 @@ export interface Cold {
 }
 
 /** Tells an agent everything, and waits until the kernel holds it. */
-async function tellAll({ stream, status, pid }: FollowedAgent, services: number): Promise<Cold> {
+export async function tellAll({ stream, status, pid }: FollowedAgent, services: number): Promise<Cold> {
   stream.sendDelta({ type_url: authorizationUrl, nonce: "none" });
   await stream.deltaRequest();
   const bytes = wholeMesh(services);
@@ -241,7 +241,7 @@ async function neverCame({ status, pid }: FollowedAgent): Promise<Error> {
  *
  * @param count of changes that are measured, and of those before them; even: at the end the workload has left
  */
-async function changeOne(
+export async function changeOne(
   agent: FollowedAgent,
   { warmUps, times }: { readonly warmUps: number; readonly times: number },
 ): Promise<number[]> {
@@ -303,7 +303,7 @@ interface Changed {
  *
  * @param from how many changes came before: no workload moves to where it was
  */
-async function change(
+export async function change(
   agent: FollowedAgent,
   services: number,
   seconds: number,
@@ -353,7 +353,7 @@ async function change(
 }
 
 /** How far the kernel is behind. */
-async function manyChanges(
+export async function manyChanges(
   agent: FollowedAgent,
   services: number,
   seconds: number,
@@ -416,7 +416,7 @@ async function memoryLater(
 const waitGoal = 50;
 
 /** How long others wait for the admin interface while a whole mesh arrives; it is asked without a pause. */
-async function waitsWhileCold(
+export async function waitsWhileCold(
   shim: Shim,
   services: number,
   times: number,
@@ -445,7 +445,7 @@ async function waitsWhileCold(
   };
 }
 
-async function waitsUnderChanges(
+export async function waitsUnderChanges(
   agent: FollowedAgent,
   services: number,
   seconds: number,

@@ -8,13 +8,18 @@ export interface Generations {
   readonly first: number;
 }
 
-/** 0 stands for an index that was never used. */
+/** What V8 keeps where it stands; beyond that each number is an object, of which there would be one an endpoint. */
+const most = 0x7fff_ffff;
+
+/** The generations go round; 0 stands for an index that was never used. */
 export function generationAfter(generation: number): number {
-  return ((generation + 1) >>> 0) || 1;
+  return ((generation + 1) & most) || 1;
 }
 
 /** @param first at random, so that no socket's state of another life matches */
-export function createGenerations(first = crypto.getRandomValues(new Uint32Array(1))[0]): Generations {
+export function createGenerations(
+  first = generationAfter(crypto.getRandomValues(new Uint32Array(1))[0]),
+): Generations {
   /** 0: never used. Four bytes an index, where a map takes 40. */
   let last = new Uint32Array(1024);
   return {

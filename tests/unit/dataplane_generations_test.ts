@@ -10,7 +10,11 @@ describe("generations of endpoint indexes", () => {
     assert.deepEqual([3, 5000, 4, 9999].map(generations.of), [7, 8, 41, 41]);
   });
 
-  it("are never 0", () => {
-    assert.deepEqual([0, 1, 0xffff_fffe, 0xffff_ffff].map(generationAfter), [1, 2, 0xffff_ffff, 1]);
+  it("are never 0, and go round after 2^31 - 1", () => {
+    assert.deepEqual([0, 1, 0x7fff_fffe, 0x7fff_ffff].map(generationAfter), [1, 2, 0x7fff_ffff, 1]);
+  });
+
+  it("go on within 31 bits where the kernel holds one of 32", () => {
+    assert.deepEqual([0x8000_0000, 0xffff_fffe, 0xffff_ffff].map(generationAfter), [1, 0x7fff_ffff, 1]);
   });
 });
