@@ -18,5 +18,6 @@ export {
   type Shim,
 } from "./shim.ts";
 export * from "./socket.ts";
+export { startAnew } from "./start_anew.ts";
 export type { WordWrite } from "./word_writer.ts";
 export * as workload from "./generated/workload.ts";

@@ -9,6 +9,7 @@ export {
   inCgroup,
   removeLeftoverCgroups,
 } from "./cgroup.ts";
+export { ensureEventInterval } from "./event_interval.ts";
 export { HostError } from "./host_error.ts";
 export { joined } from "./joined.ts";
 export { lookUpHost } from "./look_up_host.ts";

@@ -53,6 +53,10 @@ describeKernel("the compiled binary", () => {
       const status = await weft("status", "--wait", `${patience(15_000)}ms`, "-o", "json", ...common);
       assert.equal(status.code, 0, status.stdout + status.stderr);
       assert.equal(JSON.parse(status.stdout).mesh.services, 1);
+      assert.match(
+        Deno.readTextFileSync(`/proc/${agent.pid}/environ`),
+        /(^|\0)DENO_TOKIO_EVENT_INTERVAL=\d+\0/,
+      );
       const services = await weft("services", ...common);
       assert.match(
         services.stdout,

@@ -1,0 +1,26 @@
+/** How often Deno looks at sockets while it always has something else to do. */
+
+/** Deno's runtime (tokio) reads it when a process starts, and never again. */
+const variable = "DENO_TOKIO_EVENT_INTERVAL";
+
+/**
+ * After so many turns of the event loop. By itself Deno (2.9) takes 61: V8, while it marks, asks for a turn for each step of a tenth of a
+ * millisecond, and all others wait for 61 of them, again and again. With fewer than 8 too little is marked in the rests of large work, and
+ * V8 does the whole rest in one go when memory runs out (measured: docs/benchmarks.md, "What was tried").
+ */
+const turns = 8;
+
+/**
+ * Begins the process anew with it, unless somebody has set it. To be called before anything is open, and before signals are listened for.
+ *
+ * @param startAnew begins this process anew in the environment that it has now
+ * @param env what is set there
+ */
+export function ensureEventInterval(
+  startAnew: () => void,
+  env: Pick<Deno.Env, "get" | "set"> = Deno.env,
+): void {
+  if (env.get(variable) !== undefined) return;
+  env.set(variable, String(turns));
+  startAnew();
+}
