@@ -1,5 +1,6 @@
 import type { EndpointsResponse } from "../observe/api.ts";
 import { ask } from "./ask.ts";
+import { byText } from "./by_text.ts";
 import { defineCommand } from "./command.ts";
 import { pinRootFlag, socketFlag } from "./common_flags.ts";
 import { exitCodes } from "./exit_codes.ts";
@@ -25,7 +26,8 @@ export const endpointsCommand = defineCommand({
   async run(context) {
     const { endpointsResponse } = await import("../observe/api.ts");
     const path = `/endpoints?service=${encodeURIComponent(context.args.SERVICE)}`;
-    const answer = await ask(context.flags, path, endpointsResponse);
+    const told = await ask(context.flags, path, endpointsResponse);
+    const answer = { ...told, endpoints: told.endpoints.toSorted(byPlace) };
     await printOutput(context, context.flags.output, answer, () => {
       const title = answer.note ? `${answer.service}: ${answer.note}\n` : "";
       const table = renderTable(
@@ -62,6 +64,13 @@ export const endpointsCommand = defineCommand({
 });
 
 type Endpoint = EndpointsResponse["endpoints"][number];
+
+/** Those of one tier together, the nearest first, and last who is kept out; who they are within it. */
+export function byPlace(a: Endpoint, b: Endpoint): number {
+  return Number(a.tier === null) - Number(b.tier === null) || a.port - b.port ||
+    byText(a.family, b.family) || (a.tier ?? 0) - (b.tier ?? 0) || byText(a.uid, b.uid) ||
+    byText(a.endpoint, b.endpoint);
+}
 
 /** A line for each port that has a policy or a limit to tell of. */
 function portLines(ports: EndpointsResponse["ports"]): string {
