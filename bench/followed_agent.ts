@@ -23,9 +23,6 @@ export interface FollowedAgent extends AsyncDisposable {
   readonly openMaps: () => MeshMaps;
 }
 
-/** By this process: several may run at once. */
-let started = 0;
-
 /**
  * Starts it in a cgroup of its own.
  *
@@ -36,7 +33,7 @@ export async function startFollowedAgent(
   mode: "workload" | "ads" = "workload",
 ): Promise<FollowedAgent> {
   await using stack = new AsyncDisposableStack();
-  const name = ownedName("weft-bench", `ads-${++started}`);
+  const name = ownedName("weft-bench", "ads");
   const cgroup = stack.use(createCgroup(cgroup2Mount(), name));
   const pinRoot = `${bpffsPath}/${name}`;
   const directory = await Deno.makeTempDir({ prefix: "weft-bench-" });
