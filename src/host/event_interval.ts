@@ -5,10 +5,10 @@ const variable = "DENO_TOKIO_EVENT_INTERVAL";
 
 /**
  * After so many turns of the event loop. By itself Deno (2.9) takes 61: V8, while it marks, asks for a turn for each step of a tenth of a
- * millisecond, and all others wait for 61 of them, again and again. With fewer than 8 too little is marked in the rests of large work, and
- * V8 does the whole rest in one go when memory runs out (measured: docs/benchmarks.md, "What was tried").
+ * millisecond, and all others wait for 61 of them, again and again. With fewer than 16 marking takes so long under many small changes that
+ * the heap grows by a third meanwhile (measured: docs/benchmarks.md, "What was tried").
  */
-const turns = 8;
+const turns = 16;
 
 /**
  * Begins the process anew with it, unless somebody has set it. To be called before anything is open, and before signals are listened for.

@@ -46,12 +46,12 @@ export function createSlices(
 
 /**
  * A request is accepted in one turn, read and handled in the next, and answered in a third. The others are V8's: while it marks it does a
- * little (a tenth of a millisecond) in each of the runtime's own, of which there are up to eight in one of these (event_interval.ts); with
+ * little (a tenth of a millisecond) in each of the runtime's own, of which there are up to sixteen in one of these (event_interval.ts); with
  * less it does the rest in one go when memory runs out.
  */
-const turnsOfRest = 16;
+const turnsOfRest = 12;
 
-/** Slices with some turns of the event loop between them, which take 0.2 ms where nobody uses them. */
+/** Slices with some turns of the event loop between them, which take 0.1 ms where nobody uses them. */
 export function turnSlices(turns: Turns): Slices {
   return createSlices(8, async () => {
     for (let i = 0; i < turnsOfRest; i++) await turns.next();
