@@ -1,5 +1,7 @@
 /** How often Deno looks at sockets while it always has something else to do. */
 
+import { HostError } from "./host_error.ts";
+
 /** Deno's runtime (tokio) reads it when a process starts, and never again. */
 const variable = "DENO_TOKIO_EVENT_INTERVAL";
 
@@ -15,6 +17,7 @@ const turns = 16;
  *
  * @param startAnew begins this process anew in the environment that it has now
  * @param env what is set there
+ * @throws {HostError} where it cannot
  */
 export function ensureEventInterval(
   startAnew: () => void,
@@ -22,5 +25,15 @@ export function ensureEventInterval(
 ): void {
   if (env.get(variable) !== undefined) return;
   env.set(variable, String(turns));
-  startAnew();
+  try {
+    startAnew();
+  } catch (cause) {
+    throw new HostError(
+      `the agent cannot begin anew in an environment with ${variable}: ${
+        cause instanceof Error ? cause.message : String(cause)
+      }`,
+      `start it with ${variable}=${turns} set`,
+      { cause },
+    );
+  }
 }

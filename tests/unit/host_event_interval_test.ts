@@ -36,11 +36,24 @@ if (Deno.env.get("WEFT_TEST") === "first") {
     assert.deepEqual(first.slice(1), [["one", "", "two words", "--three=ü"], "first"]);
     assert.deepEqual(second, [...first.slice(0, 2), "second"]);
   });
+
+  it("goes on where the kernel refuses, and says why", async () => {
+    const [said] = await linesOf(`
+import { startAnew } from ${source("ffi/mod.ts")};
+Deno.env.set("WEFT_TEST", "x".repeat(1024 * 1024));
+try {
+  startAnew();
+} catch (error) {
+  console.log(error.message);
+}`);
+    assert.match(said, /^execute \/proc\/self\/exe: .*E2BIG/);
+  });
 });
 
 /** How many immediates run until a connection has been heard of that is there, at most in some trials. */
 const immediates = `
-const path = Deno.makeTempDirSync() + "/socket";
+const directory = Deno.makeTempDirSync({ prefix: "weft-test-" });
+const path = directory + "/socket";
 const listener = Deno.listen({ transport: "unix", path });
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 let most = 0;
@@ -56,6 +69,8 @@ for (let trial = 0; trial < 40; trial++) {
   await accepted;
   (await connected).close();
 }
+listener.close();
+Deno.removeSync(directory, { recursive: true });
 console.log(most);
 Deno.exit();`;
 
@@ -67,6 +82,16 @@ describe("the event interval", () => {
     assert.deepEqual([begun, [...env]], [1, [["DENO_TOKIO_EVENT_INTERVAL", "16"]]]);
     ensureEventInterval(() => void begun++, env);
     assert.equal(begun, 1);
+  });
+
+  it("where it cannot be set: says why, and what to do", () => {
+    const refuse = () => {
+      throw new Error("the kernel refuses");
+    };
+    assert.throws(
+      () => ensureEventInterval(refuse, new Map()),
+      /^HostError: .*: the kernel refuses; start it with DENO_TOKIO_EVENT_INTERVAL=16 set$/,
+    );
   });
 
   it("makes a runtime that always has something to do look at sockets every few turns", async () => {
