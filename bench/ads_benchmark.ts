@@ -1,6 +1,5 @@
 /** How fast what a control plane says is in the kernel: agent and control plane are processes of their own. */
 
-import { setImmediate } from "node:timers/promises";
 import { openShim, type Shim } from "../ffi/mod.ts";
 import { cgroup2Mount, removeLeftoverCgroups, sleep } from "../src/host/mod.ts";
 import { addressToBytes } from "../src/mesh/mod.ts";
@@ -15,6 +14,7 @@ import { removeLeftoverPins } from "./agent.ts";
 import { startAsking } from "./asked_agent.ts";
 import type { Benchmark, Figure } from "./figure.ts";
 import { type FollowedAgent, processUse, startFollowedAgent } from "./followed_agent.ts";
+import { lookUntil } from "./look_until.ts";
 import { addressOf, servicePort, targetPort, vipOf } from "./mesh.ts";
 import { median, quantile } from "./statistics.ts";
 
@@ -214,10 +214,7 @@ function createProbe(agent: FollowedAgent, send: (response: Partial<DeltaDiscove
       const before = count();
       const start = performance.now();
       send(before === without ? { resources: [more] } : { removed_resources: [more.name] });
-      while (count() === before) {
-        if (performance.now() - start > patienceMs) throw await neverCame(agent);
-        await setImmediate();
-      }
+      await lookUntil(() => count() !== before, patienceMs, () => neverCame(agent));
       return performance.now() - start;
     },
   };

@@ -1,6 +1,5 @@
 /** As bench ads, in mode ads: the state of the world, with clusters, their endpoints and a listener each. */
 
-import { setImmediate } from "node:timers/promises";
 import { openShim } from "../ffi/mod.ts";
 import { cgroup2Mount, removeLeftoverCgroups, sleep } from "../src/host/mod.ts";
 import { type Any, discoveryResponseType } from "../src/xds/proto/mod.ts";
@@ -17,6 +16,7 @@ import { changeFigures, type Cold, coldFigures, endpointCounter, endpoints } fro
 import { removeLeftoverPins } from "./agent.ts";
 import type { Benchmark, Figure } from "./figure.ts";
 import { type FollowedAgent, processUse, startFollowedAgent } from "./followed_agent.ts";
+import { lookUntil } from "./look_until.ts";
 import { addressOf, servicePort, targetPort, vipOf } from "./mesh.ts";
 
 export const sotwBenchmark: Benchmark = {
@@ -106,10 +106,7 @@ async function changeOne(agent: FollowedAgent, times: number): Promise<number[]>
     const message = response("eds", [endpointsOf(1, before === without ? 1 : 0)]);
     const start = performance.now();
     stream.send(message);
-    while (count() === before) {
-      if (performance.now() - start > 10_000) throw new Error("the change never came to the kernel");
-      await setImmediate();
-    }
+    await lookUntil(() => count() !== before, 10_000, () => new Error("the change never came to the kernel"));
     latencies.push(performance.now() - start);
     await stream.sotwRequest();
     await sleep(5);
